@@ -1,0 +1,1 @@
+"""The desk: from a guest's message to its answer. docs/architecture.md draws the layers."""

@@ -1,0 +1,151 @@
+"""``portiere …``: the programs of a node, and what the engineer asks of it."""
+
+import base64
+import json
+import os
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated
+
+import redis
+import typer
+
+from app import logs
+from app import settings as configuration
+from app.messages.trace import last
+from app.settings import Role, Settings, SettingsError
+from app.store.database import StoreError, check_database, open_database
+
+cli = typer.Typer(
+    help="Portiere: a WhatsApp front desk that survives a power cut.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli()
+    except (SettingsError, StoreError, OSError) as error:
+        typer.echo(f"portiere: {error}", err=True)
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"portiere {version('portiere')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@cli.command()
+def serve() -> None:
+    """Run the gateway: take webhooks, keep them, answer health checks."""
+    from app.gateway import api  # noqa: PLC0415 - each process loads only what it runs
+
+    api.run(_start("gateway"))
+
+
+@cli.command()
+def work() -> None:
+    """Run the worker: answer guests and send what waits."""
+    from app.work import worker  # noqa: PLC0415 - each process loads only what it runs
+
+    worker.run(_start("worker"))
+
+
+@cli.command()
+def check() -> None:
+    """Say whether this node could run: settings, facts, database, Redis. Exit 1 if not.
+
+    Changes nothing: a release is asked this before it becomes the current one.
+    """
+    found = configuration.load()
+    failures = [f"{name}: {reason}" for name, reason in _failures(found)]
+    for failure in failures:
+        typer.echo(failure, err=True)
+    if failures:
+        raise typer.Exit(1)
+    typer.echo(f"portiere {version('portiere')}: settings, facts and stores are good.")
+
+
+@cli.command()
+def keys() -> None:
+    """Make fresh keys for PORTIERE_SEAL_KEYS and PORTIERE_INDEX_KEY, to put into the vault."""
+    typer.echo(f"PORTIERE_SEAL_KEYS=k1:{_key()}")
+    typer.echo(f"PORTIERE_INDEX_KEY={_key()}")
+
+
+@cli.command()
+def trace(
+    count: Annotated[int, typer.Option(help="How many of the last answers.")] = 10,
+) -> None:
+    """Show when the last answers passed each hop, as JSON lines; nothing of what was said."""
+    for one in last(open_database(configuration.load().database), count):
+        typer.echo(json.dumps(asdict(one)))
+
+
+@cli.command()
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8090,
+) -> None:
+    """Play Spoki, and a guest's phone in the browser; set up by PORTIERE_SANDBOX_… variables."""
+    from app.providers.sandbox import server  # noqa: PLC0415 - each process loads what it runs
+    from app.providers.sandbox.config import load_config  # noqa: PLC0415 - the same
+
+    logs.configure("sandbox", "INFO", None)
+    server.run(load_config(), host, port)
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the phone page.")] = 8090,
+    gateway_port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8080,
+) -> None:
+    """Run everything on this machine, with a phone in the browser; Ctrl-C ends it."""
+    from app.demo import run_demo  # noqa: PLC0415 - needs the extra 'demo'
+
+    raise typer.Exit(run_demo(port, gateway_port))
+
+
+def _start(process: str) -> Settings:
+    found = configuration.load()
+    logs.configure(process, found.log_level, found.log_dir)
+    return found
+
+
+def _failures(found: Settings) -> list[tuple[str, str]]:
+    if found.role is Role.STANDBY:
+        return []  # a standby holds no database or queue of its own to be checked
+    from app.conversation import property as facts  # noqa: PLC0415 - only this command needs it
+
+    failures = []
+    try:
+        facts.load(found.property_file)
+    except facts.PropertyError as error:
+        failures.append(("facts", str(error)))
+    try:
+        check_database(found.database)
+    except StoreError as error:
+        failures.append(("database", str(error)))
+    try:
+        redis.Redis.from_url(found.redis_url.get_secret_value(), socket_timeout=2).ping()
+    except redis.RedisError as error:
+        failures.append(("redis", f"{type(error).__name__}: is it running, is the password right?"))
+    return failures
+
+
+def _key() -> str:
+    return base64.b64encode(os.urandom(configuration.KEY_BYTES)).decode()

@@ -1,0 +1,1 @@
+"""The door: webhooks in, health out."""

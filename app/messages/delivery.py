@@ -1,0 +1,54 @@
+"""Handing one message of the outbox to the provider."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.messages.outbox import Outbox, OutboxRow
+from app.messages.provider import InDoubtError, NotSentError, Provider, RefusedError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Delivering:
+    """What delivery needs."""
+
+    outbox: Outbox
+    provider: Provider
+    echo_wait: timedelta
+
+
+def deliver(delivering: Delivering, row_id: int) -> int | None:
+    """Send the message of ``row_id`` if it is this caller's to send.
+
+    A crash at any line leaves a row that the relay knows what to do with: ``pending`` is sent,
+    ``sending`` was perhaps sent. Returns the guest's next message that now may go, if one waits.
+    """
+    row = delivering.outbox.claim(row_id)
+    return None if row is None else hand_over(delivering, row)
+
+
+def hand_over(delivering: Delivering, row: OutboxRow) -> int | None:
+    """Send a claimed message; returns as :func:`deliver` does."""
+    _send(delivering, row)
+    return delivering.outbox.next_of_guest(row.guest)
+
+
+def _send(delivering: Delivering, row: OutboxRow) -> None:
+    outbox = delivering.outbox
+    try:
+        provider_id = delivering.provider.send_text(row.phone, row.text, row.idempotency_key)
+    except NotSentError as error:
+        outbox.not_sent(row, str(error), error.after)
+        log.warning("message_postponed", outbox_id=row.row_id, reason=str(error))
+    except RefusedError as error:
+        outbox.refused(row.row_id, str(error))
+        log.error("message_refused", outbox_id=row.row_id, reason=str(error))
+    except InDoubtError as error:
+        outbox.in_doubt(row.row_id, str(error), delivering.echo_wait)
+        log.warning("message_in_doubt", outbox_id=row.row_id, reason=str(error))
+    else:
+        outbox.sent(row.row_id, provider_id)
+        log.info("message_sent", outbox_id=row.row_id, attempts=row.attempts)

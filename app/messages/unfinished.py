@@ -1,0 +1,104 @@
+"""Rows that were left behind: what the relay's sweep finds and settles.
+
+An open row carries ``next_at``. Past it nobody is working on the row any more: its queue message
+was lost, its worker died, or its time to wait is over.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.store.database import Database, milliseconds, now_ms
+
+# One sweep's work; the next sweep takes the rest.
+SWEEP_LIMIT = 500
+# A row that is put on the queue again is left alone twice as long each time, up to this.
+LONGEST_LEAVE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Row ids to be put on the queue, oldest first."""
+
+    messages: list[int]
+    outbox: list[int]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long what is waited for, and what then.
+
+    ``grace``: a fresh row is left to the queue. ``echo_wait``: a send in doubt waits for its echo,
+    counted from its start; then it is sent again if ``resend``, else left to a person.
+    """
+
+    grace: timedelta
+    echo_wait: timedelta
+    resend: bool
+
+
+def sweep(database: Database, patience: Patience) -> Unfinished:
+    """Settle sends in doubt and return the rows whose time has come."""
+    now = now_ms()
+    if not _due(database, now):
+        return Unfinished([], [])
+    parameters = {
+        "now": now,
+        "limit": SWEEP_LIMIT,
+        "grace": milliseconds(patience.grace),
+        "longest": milliseconds(LONGEST_LEAVE),
+        "echo_wait": milliseconds(patience.echo_wait),
+        "after_doubt": "pending" if patience.resend else "failed",
+    }
+    with database.transaction(durable=False) as connection:
+        connection.execute(_LOST_WORKER, parameters)
+        connection.execute(_DOUBT_OVER, parameters)
+        inbox = connection.execute(_DUE_INBOX, parameters).fetchall()
+        outbox = connection.execute(_DUE_OUTBOX, parameters).fetchall()
+    return Unfinished(
+        messages=sorted(row["id"] for row in inbox),
+        outbox=sorted(row["id"] for row in outbox),
+    )
+
+
+def _due(database: Database, now: int) -> bool:
+    """Whether anything is due; asked without taking the write lock."""
+    return database.one(_ANY_DUE, {"now": now}) is not None
+
+
+_ANY_DUE = """
+SELECT 1 WHERE EXISTS (
+    SELECT 1 FROM inbox WHERE state = 'received' AND guest IS NOT NULL AND next_at <= :now
+) OR EXISTS (
+    SELECT 1 FROM outbox WHERE state IN ('pending', 'sending', 'unknown') AND next_at <= :now
+)
+"""
+
+# The echo is waited for from when the send began, so a slow sweep costs the guest nothing.
+_LOST_WORKER = """
+UPDATE outbox SET state = 'unknown', next_at = sending_at + :echo_wait,
+                  note = 'the worker died while sending'
+WHERE state = 'sending' AND next_at <= :now
+"""
+
+_DOUBT_OVER = """
+UPDATE outbox SET state = :after_doubt, next_at = :now, note = 'no echo came: ' || note
+WHERE state = 'unknown' AND next_at <= :now
+"""
+
+# A row is left to the queue twice as long each time, so a backlog is not queued over and over.
+_DUE_INBOX = """
+UPDATE inbox SET next_at = :now + min(:longest, max(:grace, :now - received_at))
+WHERE id IN (
+    SELECT id FROM inbox WHERE state = 'received' AND guest IS NOT NULL AND next_at <= :now
+    ORDER BY id LIMIT :limit
+)
+RETURNING id
+"""
+
+_DUE_OUTBOX = """
+UPDATE outbox SET next_at = :now + min(:longest, max(:grace, :now - created_at))
+WHERE id IN (
+    SELECT id FROM outbox WHERE state = 'pending' AND next_at <= :now ORDER BY id LIMIT :limit
+)
+RETURNING id
+"""

@@ -1,0 +1,1 @@
+"""Those who carry the messages: Spoki, and the sandbox in its place."""

@@ -1,0 +1,213 @@
+"""Every setting of Portiere, read from ``PORTIERE_…`` variables.
+
+The variables come from the environment or from the file that ``PORTIERE_ENV_FILE`` names: a
+launchd plist is world-readable, so secrets live in that file (0600) and nowhere else.
+"""
+
+import base64
+import binascii
+import os
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_FILE_VARIABLE = "PORTIERE_ENV_FILE"
+PLACEHOLDERS = ("change-me", "changeme", "placeholder", "todo", "xxx")
+# Both keys are 256 bits: AES-256-GCM and HMAC-SHA256.
+KEY_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names the variable and says what to do."""
+
+
+class Role(StrEnum):
+    """What a node does: the leader acts, the standby forwards to it."""
+
+    LEADER = "leader"
+    STANDBY = "standby"
+
+
+class InDoubt(StrEnum):
+    """What becomes of a send whose answer was lost and whose echo never came."""
+
+    RESEND = "resend"
+    LEAVE = "leave"
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    """Durations are given in seconds; ISO 8601 (``PT20S``) is understood as well."""
+    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+
+CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Durations in seconds; secrets never show in ``repr``."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTIERE_", extra="ignore", frozen=True)
+
+    node_name: str = Field("mac", description="How this node calls itself in logs and in health.")
+    role: Role = Field(Role.LEADER, description="leader or standby.")
+    leader_url: AnyHttpUrl | None = Field(
+        None, description="Where a standby's gateway forwards to, over the private link."
+    )
+    gateway_bind: CommaSeparated = Field(
+        ["127.0.0.1:8080"],
+        description="Addresses the gateway listens on, host:port, comma-separated.",
+    )
+    database: Path = Field(Path("portiere.db"), description="The SQLite file.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="Redis, with user and password."
+    )
+    spoki_base_url: AnyHttpUrl = Field(
+        AnyHttpUrl("https://api.spoki.com"), description="Spoki's API, without /api/1."
+    )
+    spoki_api_key: SecretStr = Field(description="Sent as X-Spoki-Api-Key.")
+    spoki_webhook_secret: SecretStr = Field(
+        description="Secret of the webhook; two, comma-separated, while it is being rotated."
+    )
+    seal_keys: SecretStr = Field(
+        description="id:base64 of 32 bytes, comma-separated; the first seals, all open."
+    )
+    index_key: SecretStr = Field(description="base64 of 32 bytes; finds a guest by phone.")
+    property_file: Path = Field(Path("property.yml"), description="The facts of the property.")
+    log_dir: Path | None = Field(
+        None, description="Where log files go, rotated; without it logs go to standard error."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    worker_threads: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
+    send_timeout: Duration = Field(
+        timedelta(seconds=10), description="How long Spoki may take to answer a send."
+    )
+    send_echo_wait: Duration = Field(
+        timedelta(seconds=20),
+        description="How long the echo of a send whose answer was lost is waited for.",
+    )
+    send_in_doubt: InDoubt = Field(
+        InDoubt.RESEND, description="After that wait: resend, or leave it to a person."
+    )
+    relay_interval: Duration = Field(
+        timedelta(seconds=1),
+        description="How often the relay looks for rows that were left behind.",
+    )
+    relay_grace: Duration = Field(
+        timedelta(seconds=3), description="How long a fresh row is left to the queue before that."
+    )
+
+    @field_validator("spoki_api_key", "spoki_webhook_secret", "seal_keys", "index_key", "redis_url")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr) -> SecretStr:
+        plain = value.get_secret_value()
+        if not plain.strip() or any(word in plain.lower() for word in PLACEHOLDERS[:2]):
+            raise ValueError("still holds a placeholder: put the real value there")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("gateway_bind")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for address in value:
+            host, _, port = address.rpartition(":")
+            if not host or not port.isdigit() or int(port) > 65535:
+                raise ValueError(f"{address!r} is not host:port")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.role is Role.STANDBY and self.leader_url is None:
+            raise ValueError("a standby needs PORTIERE_LEADER_URL, where its gateway forwards to")
+        _ = self.seal_key_bytes, self.index_key_bytes
+        return self
+
+    @cached_property
+    def seal_key_bytes(self) -> dict[str, bytes]:
+        """Keys that open sealed columns, by id; the first one seals."""
+        keys: dict[str, bytes] = {}
+        for entry in self.seal_keys.get_secret_value().split(","):
+            key_id, colon, encoded = entry.strip().partition(":")
+            if not colon or not key_id.isalnum():
+                raise ValueError(
+                    "PORTIERE_SEAL_KEYS is not id:base64[,id:base64]: see `portiere keys`"
+                )
+            keys[key_id] = _key(encoded, "PORTIERE_SEAL_KEYS")
+        return keys
+
+    @cached_property
+    def index_key_bytes(self) -> bytes:
+        """The key of the blind index."""
+        return _key(self.index_key.get_secret_value(), "PORTIERE_INDEX_KEY")
+
+    @cached_property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets a webhook may be signed with."""
+        return tuple(s.strip() for s in self.spoki_webhook_secret.get_secret_value().split(","))
+
+    @cached_property
+    def bind_addresses(self) -> list[tuple[str, int]]:
+        """``gateway_bind`` as (host, port)."""
+        pairs = (address.rpartition(":") for address in self.gateway_bind)
+        return [(host.strip("[]"), int(port)) for host, _, port in pairs]
+
+
+def load() -> Settings:
+    """Read the settings. Raises :class:`SettingsError` naming each variable that is not right."""
+    env_file = os.environ.get(ENV_FILE_VARIABLE)
+    if env_file and not os.access(env_file, os.R_OK):
+        raise SettingsError(
+            f"{ENV_FILE_VARIABLE}={env_file}: there is no such file, or it can't be read"
+        )
+    try:
+        return Settings(_env_file=env_file)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The errors without the values: a wrong secret is a secret still."""
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        variable = f"PORTIERE_{str(item['loc'][0]).upper()}: " if item["loc"] else ""
+        message = "is not set" if item["type"] == "missing" else item["msg"]
+        lines.append(f"  {variable}{message.removeprefix('Value error, ')}")
+    where = os.environ.get(ENV_FILE_VARIABLE, "the environment")
+    return "\n".join(
+        [f"The settings in {where} are not complete:", *lines, "docs/settings.md lists them."]
+    )
+
+
+def _key(encoded: str, variable: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise ValueError(f"{variable} is not base64: `portiere keys` makes one") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(
+            f"{variable} must be {KEY_BYTES} bytes in base64: `portiere keys` makes one"
+        )
+    return key

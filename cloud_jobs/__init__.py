@@ -1,0 +1,1 @@
+"""The cloud layer, on the VPS: jobs by the clock and by event. Nothing runs here yet."""

@@ -1,0 +1,38 @@
+#!/bin/bash
+# The inner loop: lint, types, unit tests. Every part runs, then the failures are named.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=()
+
+run() {
+  local name=$1 started=$SECONDS
+  shift
+  "$@" || failed+=("$name: $*")
+  echo "── $name: $((SECONDS - started)) s"
+}
+
+# The slowest of all, on a core of its own meanwhile.
+ansible-lint -q --nocolor >"$scratch/ansible" 2>&1 &
+ansible=$!
+
+run "ruff" ruff check --quiet .
+run "format" ruff format --quiet --check .
+run "types" mypy --no-error-summary
+run "role pages" python ansible/generate_role_readmes.py --check
+run "yaml" yamllint --strict .
+if command -v shellcheck >/dev/null; then
+  mapfile -t scripts < <(git ls-files -co --exclude-standard ':!*.j2' ':!*.py' | xargs grep -lE '^#!/bin/(ba)?sh' --)
+  run "shell" shellcheck --severity=warning "${scripts[@]}"
+fi
+if command -v ruby >/dev/null; then
+  run "Vagrantfile" ruby -c Vagrantfile
+fi
+run "unit tests" pytest --quiet --numprocesses 2 tests/unit
+wait "$ansible" || { cat "$scratch/ansible"; failed+=("ansible-lint"); }
+
+[[ ${#failed[@]} -eq 0 ]] && exit 0
+printf 'failed: %s\n' "${failed[@]}" >&2
+exit 1

@@ -1,0 +1,5 @@
+"""``python -m tests.rehearsal``."""
+
+from tests.rehearsal.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""The send ledger against a model of a provider that may lose its answers.
+
+Whatever the order of workers dying, answers lost, echoes late or twice, and time passing: a guest
+gets no message twice as long as the echo comes within its wait, and every message in order.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from app.messages import inbox as inbox_module
+from app.messages import outbox as outbox_module
+from app.messages import unfinished
+from app.messages.inbox import Inbox
+from app.messages.outbox import Outbox, OutboxRow
+from app.store.database import open_database
+from app.store.seal import Seal
+from tests.unit.messages.conftest import CLAIM_TIME, ECHO_WAIT, GRACE, Ledger
+
+GUESTS = ("+390000000001", "+390000000002")
+# The provider's echo is never later than this: within the wait, with the clock's steps between.
+ECHO_WITHIN = timedelta(seconds=10)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Rules are what can happen; the invariants are what we promise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = TemporaryDirectory()
+        database = open_database(Path(self.directory.name) / "p.db")
+        seal = Seal({"k1": b"s" * 32}, b"i" * 32)
+        self.ledger = Ledger(
+            database, Inbox(database, seal, GRACE), Outbox(database, seal, GRACE, CLAIM_TIME)
+        )
+        self.patches = [
+            patch.object(module, "now_ms", lambda: self.ledger.clock)
+            for module in (inbox_module, outbox_module, unfinished)
+        ]
+        for one in self.patches:
+            one.start()
+        self.written: list[int] = []
+        self.claimed: dict[int, OutboxRow] = {}
+        self.handed_over: dict[str, list[int]] = {guest: [] for guest in GUESTS}
+        self.echoes: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        for one in self.patches:
+            one.stop()
+        self.ledger.database.close()
+        self.directory.cleanup()
+
+    @rule(guest=st.sampled_from(GUESTS))
+    def write(self, guest: str) -> None:
+        self.written.append(self.ledger.write("x", guest))
+
+    @precondition(lambda self: self.written)
+    @rule(data=st.data())
+    def claim(self, data: st.DataObject) -> None:
+        row_id = data.draw(st.sampled_from(self.written))
+        row = self.ledger.outbox.claim(row_id)
+        if row is not None:
+            assert row_id not in self.claimed, "claimed while another sends it"
+            self.claimed[row_id] = row
+
+    @precondition(lambda self: self.claimed)
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from(["sent", "answer lost", "died before", "died after", "429"]),
+    )
+    def send(self, data: st.DataObject, outcome: str) -> None:
+        row = self.claimed.pop(data.draw(st.sampled_from(sorted(self.claimed))))
+        if outcome not in ("died before", "429"):
+            self.handed_over[row.phone].append(row.row_id)
+            self.echoes[row.idempotency_key] = self.ledger.clock
+        if outcome == "sent":
+            self.ledger.outbox.sent(row.row_id, f"id-{row.idempotency_key}")
+        elif outcome == "answer lost":
+            self.ledger.outbox.in_doubt(row.row_id, "ReadTimeout", ECHO_WAIT)
+        elif outcome == "429":
+            self.ledger.outbox.not_sent(row, "429", None)
+
+    @precondition(lambda self: self.echoes)
+    @rule(data=st.data(), status=st.sampled_from(["Sent", "Delivered", "Read"]))
+    def echo(self, data: st.DataObject, status: str) -> None:
+        key = data.draw(st.sampled_from(sorted(self.echoes)))
+        self.ledger.report(status, key, f"id-{key}")
+
+    @rule(seconds=st.sampled_from([1, 5]))
+    def time_passes(self, seconds: int) -> None:
+        # A claim is acted on within its time: what a worker does later is not modelled here.
+        if any(self._age(row) + seconds >= CLAIM_TIME.total_seconds() for row in self.claimed):
+            return
+        self.ledger.later(timedelta(seconds=seconds))
+        for key, since in self.echoes.items():
+            if self.ledger.clock - since >= ECHO_WITHIN.total_seconds() * 1000:
+                self.ledger.report("Sent", key, f"id-{key}")
+
+    @rule()
+    def sweep(self) -> None:
+        self.ledger.sweep()
+
+    @invariant()
+    def nothing_is_handed_over_twice(self) -> None:
+        for rows in self.handed_over.values():
+            assert len(rows) == len(set(rows))
+
+    @invariant()
+    def everything_in_order(self) -> None:
+        for rows in self.handed_over.values():
+            assert rows == sorted(rows)
+
+    def _age(self, row_id: int) -> float:
+        row = self.ledger.database.one("SELECT sending_at FROM outbox WHERE id = ?", (row_id,))
+        assert row is not None
+        return float(self.ledger.clock - row["sending_at"]) / 1000
+
+
+LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLedger = LedgerMachine.TestCase

@@ -1,0 +1,111 @@
+"""Settings: what is missing or wrong is named, and never shown."""
+
+import base64
+import re
+import runpy
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import settings
+from app.settings import Role, SettingsError
+
+KEY = base64.b64encode(b"k" * 32).decode()
+GOOD = {
+    "PORTIERE_SPOKI_API_KEY": "invented-key",
+    "PORTIERE_SPOKI_WEBHOOK_SECRET": "invented-secret",
+    "PORTIERE_SEAL_KEYS": f"k1:{KEY}",
+    "PORTIERE_INDEX_KEY": KEY,
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_four_secrets_are_enough() -> None:
+    found = settings.load()
+    assert found.role is Role.LEADER
+    assert found.bind_addresses == [("127.0.0.1", 8080)]
+
+
+def test_the_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+    file = tmp_path / "portiere.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in GOOD.items()))
+    monkeypatch.setenv("PORTIERE_ENV_FILE", str(file))
+    assert settings.load().spoki_api_key.get_secret_value() == "invented-key"
+
+
+def test_a_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTIERE_ENV_FILE", "/nowhere/portiere.env")
+    with pytest.raises(SettingsError, match=r"/nowhere/portiere\.env"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("PORTIERE_SPOKI_API_KEY", "CHANGE-ME", "placeholder"),
+        ("PORTIERE_SPOKI_API_KEY", " ", "placeholder"),
+        ("PORTIERE_SEAL_KEYS", KEY, "id:base64"),
+        ("PORTIERE_SEAL_KEYS", "k1:short", "base64"),
+        ("PORTIERE_SEAL_KEYS", f"k1:{base64.b64encode(b'x').decode()}", "32 bytes"),
+        ("PORTIERE_INDEX_KEY", "%%%", "base64"),
+        ("PORTIERE_ROLE", "king", "leader"),
+        ("PORTIERE_ROLE", "standby", "PORTIERE_LEADER_URL"),
+        ("PORTIERE_GATEWAY_BIND", "8080", "host:port"),
+        ("PORTIERE_GATEWAY_BIND", "127.0.0.1:99999", "host:port"),
+        ("PORTIERE_LOG_LEVEL", "LOUD", "DEBUG"),
+        ("PORTIERE_WORKER_THREADS", "0", "greater"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=re.escape(why)):
+        settings.load()
+
+
+def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTIERE_SEAL_KEYS", "k1:this-is-nearly-the-key")
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert "nearly" not in str(caught.value)
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORTIERE_INDEX_KEY")
+    with pytest.raises(SettingsError, match="PORTIERE_INDEX_KEY: is not set"):
+        settings.load()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "invented" not in repr(settings.load())
+    assert KEY not in repr(settings.load())
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("20", 20), ("0.5", 0.5), ("PT90S", 90), ("PT2M", 120)]
+)
+def test_durations_are_seconds_or_iso(
+    given: str, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORTIERE_SEND_ECHO_WAIT", given)
+    assert settings.load().send_echo_wait == timedelta(seconds=expected)
+
+
+def test_two_webhook_secrets_while_one_is_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTIERE_SPOKI_WEBHOOK_SECRET", "new, old")
+    assert settings.load().webhook_secrets == ("new", "old")
+
+
+def test_the_page_of_settings_is_current() -> None:
+    root = Path(__file__).parents[2]
+    generated = runpy.run_path(str(root / "docs/generate_settings.py"))["page"]()
+    assert (root / "docs/settings.md").read_text() == generated
