@@ -16,21 +16,35 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True)
 class InboundMessage:
-    """A guest wrote. ``phone`` is E.164; ``text`` may be empty (a photo, say)."""
+    """A guest wrote.
+
+    ``phone`` is E.164; ``text`` may be empty (a photo, say). ``choice_id`` is that of the choice
+    they tapped; ``media`` names what came along ("image", "audio", "document" …); ``name`` is what
+    they call themselves on WhatsApp.
+    """
 
     message_id: str
     phone: str
     text: str
+    choice_id: str | None = None
+    media: tuple[str, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class StatusReport:
-    """A message of ours got somewhere. ``idempotency_key`` is the echo of our metadata, if any."""
+    """A message to a guest got somewhere.
+
+    ``idempotency_key`` is the echo of our metadata, if any. ``phone`` (E.164) and ``by_person``
+    are known where the provider also reports what somebody wrote in its own inbox.
+    """
 
     provider_id: str
     idempotency_key: str | None
     delivery: Delivery
     reason: str | None = None
+    phone: str | None = None
+    by_person: bool = False
 
 
 @dataclass(frozen=True)

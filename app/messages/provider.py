@@ -6,6 +6,8 @@ The kinds of failure are kinds of knowledge: whether the guest may have got the 
 from datetime import timedelta
 from typing import Protocol
 
+from app.messages.outgoing import Outgoing
+
 
 class NotSentError(Exception):
     """Surely not sent, and worth another try, not before ``after``."""
@@ -19,6 +21,10 @@ class RefusedError(Exception):
     """Surely not sent, and asking again would not help."""
 
 
+class WindowClosedError(RefusedError):
+    """Surely not sent: the guest last wrote too long ago, and only a template may go."""
+
+
 class InDoubtError(Exception):
     """The provider may or may not have sent it: its answer was lost."""
 
@@ -26,10 +32,10 @@ class InDoubtError(Exception):
 class Provider(Protocol):
     """Hands messages to guests."""
 
-    def send_text(self, phone: str, text: str, idempotency_key: str) -> str:
-        """Send ``text`` to ``phone`` (E.164) and return the provider's id of the message.
+    def send(self, phone: str, message: Outgoing, idempotency_key: str) -> str:
+        """Send ``message`` to ``phone`` (E.164) and return the provider's id of it.
 
         ``idempotency_key`` comes back in the provider's reports. Raises :class:`NotSentError`,
-        :class:`RefusedError` or :class:`InDoubtError`.
+        :class:`RefusedError`, :class:`WindowClosedError` or :class:`InDoubtError`.
         """
         ...

@@ -1,7 +1,7 @@
 """The schema, step by step. A step that has been released is never changed.
 
-Times are milliseconds since 1970, UTC. Columns named ``sealed_…`` hold what `app.store.seal`
-wrote; ``guest`` is the blind index of a phone.
+Times are milliseconds since 1970, UTC; days are ISO dates; money is text with a point. Columns
+named ``sealed_…`` hold what `app.store.seal` wrote; ``guest`` is the blind index of a phone.
 """
 
 from sqlite_utils import Database, Migrations
@@ -13,6 +13,13 @@ migrations = Migrations("portiere")
 def inbox_and_outbox(db: Database) -> None:
     """What came in, and what goes out."""
     for statement in _INBOX_AND_OUTBOX:
+        db.execute(statement)
+
+
+@migrations()
+def front_desk(db: Database) -> None:
+    """Who writes, what they booked and asked for, who speaks with them, whom the desk calls."""
+    for statement in (*_GUESTS, *_CONVERSATIONS, *_ALERTS):
         db.execute(statement)
 
 
@@ -44,11 +51,17 @@ _INBOX_AND_OUTBOX = (
         idempotency_key TEXT NOT NULL UNIQUE, -- also the metadata that the provider echoes
         inbox_id INTEGER REFERENCES inbox (id),
         guest BLOB NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN
+            ('reply', 'confirmation', 'emergency', 'person', 'notice', 'desk')),
+        lane TEXT NOT NULL CHECK (lane IN ('urgent', 'talk', 'notice')), -- order is kept in each
         sealed_phone BLOB NOT NULL,
-        sealed_text BLOB NOT NULL,
+        sealed_message BLOB NOT NULL,        -- text and choices, or a template's name and variables
+        template TEXT,                       -- the template, where it is one
+        sent_as TEXT CHECK (sent_as IN ('text', 'template')), -- what the provider was handed
         state TEXT NOT NULL CHECK (state IN
-            ('pending', 'sending', 'unknown', 'sent', 'delivered', 'read', 'failed')),
-        note TEXT,                           -- why it failed or waits
+            ('pending', 'sending', 'unknown', 'sent', 'delivered', 'read', 'failed', 'refused')),
+        rule TEXT,                           -- the rule of can_send() that holds or refused it
+        note TEXT,                           -- why it failed, waits or was refused
         provider_id TEXT UNIQUE,
         attempts INTEGER NOT NULL DEFAULT 0,
         created_at INTEGER NOT NULL,
@@ -65,7 +78,143 @@ _INBOX_AND_OUTBOX = (
     WHERE state IN ('pending', 'sending', 'unknown')
     """,
     """
-    CREATE INDEX outbox_guest_open ON outbox (guest, id)
+    CREATE INDEX outbox_guest_open ON outbox (guest, lane, id)
     WHERE state IN ('pending', 'sending', 'unknown')
+    """,
+    # Limits by the minute and by the day count what was handed over.
+    "CREATE INDEX outbox_sending ON outbox (sent_as, sending_at) WHERE sending_at IS NOT NULL",
+    "CREATE INDEX outbox_guest_sending ON outbox (guest, sending_at) WHERE sending_at IS NOT NULL",
+)
+
+_GUESTS = (
+    """
+    CREATE TABLE guests (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        guest BLOB NOT NULL UNIQUE,
+        sealed_phone BLOB NOT NULL,
+        sealed_name BLOB,
+        sealed_email BLOB,
+        language TEXT,                       -- ISO 639-1, as they last wrote or as booked
+        time_zone TEXT,                      -- IANA name, if known better than by the phone
+        consent TEXT NOT NULL DEFAULT 'unknown' CHECK (consent IN
+            ('unknown', 'given', 'withdrawn')),
+        consent_source TEXT,                 -- where it was given or withdrawn: 'whatsapp', 'booking'
+        consent_at INTEGER,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE bookings (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        channel TEXT NOT NULL,               -- 'direct', 'booking.com' …
+        code TEXT NOT NULL,                  -- the channel's number of it
+        guest BLOB,                          -- unknown while all that is known is the number
+        unit TEXT,                           -- room or flat
+        arrival TEXT,
+        departure TEXT,
+        party INTEGER,                       -- how many people
+        status TEXT NOT NULL CHECK (status IN
+            ('requested', 'confirmed', 'cancelled', 'ended')),
+        flight_number TEXT,
+        balance TEXT,                        -- what is left to pay
+        currency TEXT,                       -- ISO 4217
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        UNIQUE (channel, code)
+    )
+    """,
+    "CREATE INDEX bookings_guest ON bookings (guest, arrival)",
+    "CREATE INDEX bookings_departure ON bookings (departure) WHERE status = 'confirmed'",
+    """
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        guest BLOB,
+        booking_id INTEGER REFERENCES bookings (id),
+        at INTEGER NOT NULL,
+        actor TEXT NOT NULL,                 -- 'guest', 'portiere', or a person's name at the desk
+        event TEXT NOT NULL,                 -- 'guest_created', 'booking_changed' …
+        sealed_detail BLOB
+    )
+    """,
+    "CREATE INDEX history_guest ON history (guest, id)",
+)
+
+_CONVERSATIONS = (
+    """
+    CREATE TABLE conversations (
+        guest BLOB PRIMARY KEY,
+        holder TEXT NOT NULL DEFAULT 'bot' CHECK (holder IN ('bot', 'person')),
+        held_by TEXT,                        -- the person, once one took it
+        reason TEXT,                         -- why a person is needed: an intent
+        held_since INTEGER,
+        answered_at INTEGER,                 -- when a person last wrote to the guest
+        reminded_at INTEGER,
+        reminders INTEGER NOT NULL DEFAULT 0,
+        topic TEXT,                          -- the intent last answered, for "and at what time?"
+        topic_at INTEGER
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX conversations_held ON conversations (held_since) WHERE holder = 'person'",
+    """
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        guest BLOB NOT NULL,
+        booking_id INTEGER REFERENCES bookings (id),
+        inbox_id INTEGER REFERENCES inbox (id),
+        kind TEXT NOT NULL,                  -- 'late_checkout', 'booking_change' …
+        state TEXT NOT NULL CHECK (state IN
+            ('offered', 'accepted', 'declined', 'expired', 'open', 'done', 'refused')),
+        sealed_detail BLOB NOT NULL,         -- what the guest wrote
+        price TEXT,
+        currency TEXT,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER,                  -- until when an offer may be accepted
+        closed_at INTEGER,
+        closed_by TEXT
+    )
+    """,
+    "CREATE INDEX requests_guest ON requests (guest, id)",
+    "CREATE INDEX requests_open ON requests (id) WHERE state IN ('accepted', 'open')",
+)
+
+_ALERTS = (
+    """
+    CREATE TABLE alerts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL UNIQUE,            -- one alert for one thing
+        kind TEXT NOT NULL,                  -- 'emergency', 'person_wanted', 'reminder' …
+        guest BLOB,
+        sealed_text BLOB NOT NULL,
+        urgent INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE alert_deliveries (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        alert_id INTEGER NOT NULL REFERENCES alerts (id),
+        channel TEXT NOT NULL,               -- 'slack', 'email', 'whatsapp'
+        state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'failed')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER NOT NULL,
+        sent_at INTEGER,
+        note TEXT,
+        UNIQUE (alert_id, channel)
+    )
+    """,
+    "CREATE INDEX alert_deliveries_open ON alert_deliveries (next_at) WHERE state = 'pending'",
+    """
+    CREATE TABLE model_calls (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        purpose TEXT NOT NULL,               -- 'intent' or 'wording'
+        outcome TEXT NOT NULL,               -- 'used', or why its answer was not
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        duration_ms INTEGER NOT NULL
+    )
     """,
 )

@@ -1,0 +1,1 @@
+"""Guests, what they booked and what they asked for."""
