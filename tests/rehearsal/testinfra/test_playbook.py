@@ -17,7 +17,8 @@ def test_check_mode_finds_nothing_to_change(environment: Environment) -> None:
             *("--check", "--diff", "site.yml"),
         ],
         cwd=PROJECT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
+        # Whoever runs this may have asked for colours, and they would hide the recap.
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
