@@ -6,7 +6,14 @@ from datetime import timedelta
 import structlog
 
 from app.messages.outbox import Outbox, OutboxRow
-from app.messages.provider import InDoubtError, NotSentError, Provider, RefusedError
+from app.messages.provider import (
+    InDoubtError,
+    NotSentError,
+    Provider,
+    RefusedError,
+    SlowDownError,
+    WindowClosedError,
+)
 
 log = structlog.get_logger()
 
@@ -39,10 +46,16 @@ def hand_over(delivering: Delivering, row: OutboxRow) -> int | None:
 def _send(delivering: Delivering, row: OutboxRow) -> None:
     outbox = delivering.outbox
     try:
-        provider_id = delivering.provider.send_text(row.phone, row.text, row.idempotency_key)
+        provider_id = delivering.provider.send(row.phone, row.message, row.idempotency_key)
+    except SlowDownError as error:
+        outbox.slow_down(row, str(error), error.after)
+        log.warning("provider_asks_to_wait", outbox_id=row.row_id, reason=str(error))
     except NotSentError as error:
         outbox.not_sent(row, str(error), error.after)
         log.warning("message_postponed", outbox_id=row.row_id, reason=str(error))
+    except WindowClosedError as error:
+        outbox.window_closed(row, str(error))
+        log.warning("window_closed", outbox_id=row.row_id, reason=str(error))
     except RefusedError as error:
         outbox.refused(row.row_id, str(error))
         log.error("message_refused", outbox_id=row.row_id, reason=str(error))

@@ -5,10 +5,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.messages.events import Content, Event, InboundMessage, Unhandled
-from app.store.database import Connection, Database, Row, milliseconds, now_ms
+from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms, to_ms
 from app.store.seal import Seal
 
 # With waits of 2, 4, 8 … 60 s this is five minutes of trying: what fails longer needs a person.
@@ -29,9 +29,11 @@ class InboxRow:
     """An event to be worked on, its body opened."""
 
     row_id: int
+    source: str
     event_id: str
     guest: bytes | None
     body: bytes
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,19 @@ class Inbox:
         )
         return [int(row["id"]) for row in rows]
 
+    def open_after(self, row: InboxRow, count: int) -> list[InboxRow]:
+        """The rows of the same guest that are to be done after ``row``, in order."""
+        rows = self._database.all(_OPEN_AFTER, {"guest": row.guest, "id": row.row_id, "n": count})
+        return [self._opened(one) for one in rows]
+
+    def wait(self, row_id: int, until: datetime) -> None:
+        """Leave a row to the relay until then."""
+        with self._database.transaction(durable=False) as connection:
+            connection.execute(
+                "UPDATE inbox SET next_at = ? WHERE id = ? AND state = 'received'",
+                (to_ms(until), row_id),
+            )
+
     def next_of_guest(self, guest: bytes, after: int) -> int | None:
         """The guest's next row to be done after ``after``, if one waits."""
         row = self._database.one(
@@ -100,15 +115,6 @@ class Inbox:
             (guest, after),
         )
         return None if row is None else int(row["id"])
-
-    def language_of(self, guest: bytes) -> str | None:
-        """The language the guest was last understood to write in."""
-        row = self._database.one(
-            "SELECT language FROM inbox WHERE guest = ? AND language IS NOT NULL "
-            "ORDER BY id DESC LIMIT 1",
-            (guest,),
-        )
-        return None if row is None else str(row["language"])
 
     def close(self, connection: Connection, row_id: int, outcome: Outcome) -> bool:
         """Mark a row done, in the caller's transaction; False if another was quicker."""
@@ -139,7 +145,14 @@ class Inbox:
 
     def _opened(self, row: Row) -> InboxRow:
         body = self._seal.open(row["sealed_body"], _context(row["event_id"]))
-        return InboxRow(row["id"], row["event_id"], row["guest"], body.encode())
+        return InboxRow(
+            row["id"],
+            row["source"],
+            row["event_id"],
+            row["guest"],
+            body.encode(),
+            from_ms(row["received_at"]),
+        )
 
 
 def _context(event_id: str) -> str:
@@ -154,9 +167,15 @@ ON CONFLICT DO NOTHING RETURNING id
 
 # A guest is answered in the order they wrote; rows without a guest (status reports) are free.
 _OPEN_AND_FIRST = """
-SELECT id, event_id, guest, sealed_body FROM inbox WHERE id = :id AND state = 'received'
+SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
+WHERE id = :id AND state = 'received'
 AND NOT EXISTS (
     SELECT 1 FROM inbox AS earlier
     WHERE earlier.guest = inbox.guest AND earlier.id < inbox.id AND earlier.state = 'received'
 )
+"""
+
+_OPEN_AFTER = """
+SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
+WHERE guest = :guest AND id > :id AND state = 'received' ORDER BY id LIMIT :n
 """

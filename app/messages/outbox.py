@@ -1,56 +1,93 @@
 """The outbox: the send ledger.
 
 ``pending → sending → sent → delivered → read``; ``unknown`` when the provider's answer was lost,
-``failed`` when it will not be sent. States move forward only. The provider's echo of a message
-settles it whatever we believed.
+``refused`` when a rule forbids it, ``failed`` when the provider can't or won't. States move forward
+only. The provider's echo of a message settles it whatever we believed (`app.messages.settling`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.messages.events import Delivery, StatusReport
-from app.store.database import Connection, Database, Row, milliseconds, now_ms
+from app.messages.deciding import Rules, decide
+from app.messages.outgoing import LANES, Kind, Outgoing, Template, encode
+from app.store.database import Connection, Database, milliseconds, now_ms
 from app.store.seal import Seal
 
 LONGEST_WAIT = timedelta(seconds=60)
+# Where a provider says "slow down" and not for how long.
+SLOW_DOWN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
 class OutboxRow:
-    """A message claimed for sending, its columns opened."""
+    """A message claimed for sending: ``message`` is what the provider is to be handed."""
 
     row_id: int
     idempotency_key: str
     guest: bytes
     phone: str
-    text: str
+    message: Outgoing
     attempts: int
 
 
-class Outbox:
-    """The outbox table. ``claim_time`` is how long a send may take before it is in doubt."""
+@dataclass(frozen=True)
+class Draft:
+    """A message to be written to the outbox."""
 
-    def __init__(
-        self, database: Database, seal: Seal, grace: timedelta, claim_time: timedelta
+    key: str
+    phone: str
+    kind: Kind
+    message: Outgoing
+    language: str
+    inbox_id: int | None = None
+    dedupe_key: str | None = None
+
+
+InsteadHook = Callable[[Connection, OutboxRow], None]
+
+
+class Outbox:
+    """The outbox table. ``claim_time`` is how long a send may take before it is in doubt.
+
+    ``on_instead`` is called in the transaction in which an answer is given up for the template that
+    says that a person will answer: somebody must call that person.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it is made of
+        self,
+        database: Database,
+        seal: Seal,
+        rules: Rules,
+        *,
+        grace: timedelta,
+        claim_time: timedelta,
+        on_instead: InsteadHook,
     ) -> None:
         self._database = database
         self._seal = seal
+        self._rules = rules
         self._grace = milliseconds(grace)
         self._claim_time = milliseconds(claim_time)
+        self._on_instead = on_instead
 
-    def add(
-        self, connection: Connection, *, key: str, inbox_id: int | None, phone: str, text: str
-    ) -> int | None:
+    def add(self, connection: Connection, draft: Draft) -> int | None:
         """Write a message to be sent, in the caller's transaction; None if its key was here."""
         now = now_ms()
+        message = draft.message
         rows = connection.execute(
             _INSERT,
             {
-                "key": key,
-                "inbox_id": inbox_id,
-                "guest": self._seal.index(phone),
-                "sealed_phone": self._seal.seal(phone, f"outbox.phone:{key}"),
-                "sealed_text": self._seal.seal(text, f"outbox.text:{key}"),
+                "key": draft.key,
+                "inbox_id": draft.inbox_id,
+                "guest": self._seal.index(draft.phone),
+                "kind": draft.kind,
+                "lane": LANES[draft.kind],
+                "sealed_phone": self._seal.seal(draft.phone, f"outbox.phone:{draft.key}"),
+                "sealed_message": self._seal.seal(encode(message), f"outbox.message:{draft.key}"),
+                "template": message.name if isinstance(message, Template) else None,
+                "language": draft.language,
+                "dedupe_key": draft.dedupe_key,
                 "now": now,
                 "next_at": now + self._grace,
             },
@@ -60,7 +97,8 @@ class Outbox:
     def claim(self, row_id: int) -> OutboxRow | None:
         """Move a row ``pending → sending``, durably, for this caller alone.
 
-        None if it isn't pending, must wait, or an earlier message to the guest is still open.
+        None if it isn't pending, an earlier message of its lane to the guest is still open, or the
+        rules hold or refuse it, which is then noted on the row.
         """
         with self._database.transaction() as connection:
             return self.claim_within(connection, row_id)
@@ -68,10 +106,29 @@ class Outbox:
     def claim_within(self, connection: Connection, row_id: int) -> OutboxRow | None:
         """As :meth:`claim`, in the caller's transaction: send only once that is committed."""
         now = now_ms()
-        rows = connection.execute(
-            _CLAIM, {"id": row_id, "now": now, "in_doubt_at": now + self._claim_time}
-        ).fetchall()
-        return self._opened(rows[0]) if rows else None
+        row = connection.execute(_NEXT_TO_GO, {"id": row_id, "now": now}).fetchone()
+        if row is None:
+            return None
+        key = row["idempotency_key"]
+        phone = self._seal.open(row["sealed_phone"], f"outbox.phone:{key}")
+        sealed = self._seal.open(row["sealed_message"], f"outbox.message:{key}")
+        decided = decide(connection, row, phone, sealed, self._rules)
+        if decided is None:
+            return None
+        connection.execute(
+            _CLAIM,
+            {
+                "id": row_id,
+                "now": now,
+                "in_doubt_at": now + self._claim_time,
+                "sent_as": decided.sent_as,
+                "rule": decided.rule,
+            },
+        )
+        claimed = OutboxRow(row_id, key, row["guest"], phone, decided.message, row["attempts"] + 1)
+        if decided.is_instead:
+            self._on_instead(connection, claimed)
+        return claimed
 
     def sent(self, row_id: int, provider_id: str) -> None:
         """The provider took it.
@@ -85,131 +142,92 @@ class Outbox:
         """Surely not sent: back to ``pending``, for later."""
         backoff = min(milliseconds(LONGEST_WAIT), 1000 << min(row.attempts, 16))
         wait = backoff if after is None else milliseconds(after)
-        self._leave_sending(row.row_id, "pending", reason, wait)
+        with self._database.transaction() as connection:
+            _leave_sending(connection, row.row_id, "pending", reason, wait)
+
+    def slow_down(self, row: OutboxRow, reason: str, after: timedelta | None) -> None:
+        """Surely not sent, and the provider wants no other either for a while."""
+        wait = milliseconds(after or SLOW_DOWN)
+        now = now_ms()
+        with self._database.transaction() as connection:
+            _leave_sending(connection, row.row_id, "pending", reason, wait)
+            connection.execute(_PAUSE, {"now": now, "until": now + wait})
+
+    def window_closed(self, row: OutboxRow, reason: str) -> None:
+        """Surely not sent, and only a template may go: decided anew, as outside the window."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET rule = 'window' WHERE id = ? AND state = 'sending'",
+                (row.row_id,),
+            )
+            _leave_sending(connection, row.row_id, "pending", reason, 0)
 
     def refused(self, row_id: int, reason: str) -> None:
         """Surely not sent, and never will be."""
-        self._leave_sending(row_id, "failed", reason, 0)
+        with self._database.transaction() as connection:
+            _leave_sending(connection, row_id, "failed", reason, 0)
 
     def in_doubt(self, row_id: int, reason: str, echo_wait: timedelta) -> None:
         """Perhaps sent: ``unknown`` until its echo comes or the wait is over."""
-        self._leave_sending(row_id, "unknown", reason, milliseconds(echo_wait))
-
-    def settle(self, connection: Connection, report: StatusReport) -> bytes | None:
-        """Apply a report of the provider, forward only, in the caller's transaction.
-
-        Returns the blind index of the guest, or None if the message is not one of ours.
-        """
-        rows = connection.execute(
-            "SELECT id, guest, state FROM outbox "
-            "WHERE idempotency_key = :key OR provider_id = :provider_id",
-            {"key": report.idempotency_key, "provider_id": report.provider_id},
-        ).fetchall()
-        if not rows:
-            return None
-        _apply(connection, rows[0], report)
-        return bytes(rows[0]["guest"])
+        with self._database.transaction() as connection:
+            _leave_sending(connection, row_id, "unknown", reason, milliseconds(echo_wait))
 
     def next_of_guest(self, guest: bytes) -> int | None:
-        """The guest's first open message, if it may go now."""
-        row = self._database.one(
-            "SELECT id, state, not_before FROM outbox "
-            "WHERE guest = ? AND state IN ('pending', 'sending', 'unknown') ORDER BY id LIMIT 1",
-            (guest,),
-        )
-        if row is None or row["state"] != "pending" or row["not_before"] > now_ms():
-            return None
-        return int(row["id"])
-
-    def _leave_sending(self, row_id: int, state: str, note: str, wait: int) -> None:
-        # Only from 'sending': an echo may have settled the row while the provider was asked.
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE outbox SET state = :state, note = :note, not_before = :at, next_at = :at "
-                "WHERE id = :id AND state = 'sending'",
-                {"state": state, "note": note, "at": now_ms() + wait, "id": row_id},
-            )
-
-    def _opened(self, row: Row) -> OutboxRow:
-        key = row["idempotency_key"]
-        return OutboxRow(
-            row["id"],
-            key,
-            row["guest"],
-            self._seal.open(row["sealed_phone"], f"outbox.phone:{key}"),
-            self._seal.open(row["sealed_text"], f"outbox.text:{key}"),
-            row["attempts"],
-        )
+        """The guest's first open message of any lane that may be tried now."""
+        row = self._database.one(_FIRST_OPEN, {"guest": guest, "now": now_ms()})
+        return None if row is None else int(row["id"])
 
 
-_RANK = {
-    "pending": 0,
-    "sending": 0,
-    "unknown": 0,
-    "failed": 1,
-    "sent": 2,
-    "delivered": 3,
-    "read": 4,
-}
-_REACHED_AT = {
-    Delivery.SENT: "sent_at",
-    Delivery.DELIVERED: "delivered_at",
-    Delivery.READ: "read_at",
-}
-
-
-def _apply(connection: Connection, row: Row, report: StatusReport) -> None:
-    """Failed is the end, unless the provider says that it got there after all."""
-    state = row["state"]
-    if report.delivery is Delivery.FAILED:
-        if _RANK[state] <= _RANK["sent"]:
-            connection.execute(
-                "UPDATE outbox SET state = 'failed', note = ?, "
-                "provider_id = coalesce(provider_id, ?) WHERE id = ?",
-                (
-                    report.reason or "the provider could not deliver it",
-                    report.provider_id,
-                    row["id"],
-                ),
-            )
-        return
-    if _RANK[report.delivery] <= _RANK[state]:
-        return
-    # The column is one of three names of ours.
+def _leave_sending(connection: Connection, row_id: int, state: str, note: str, wait: int) -> None:
+    # Only from 'sending': an echo may have settled the row while the provider was asked.
     connection.execute(
-        f"UPDATE outbox SET state = :state, note = NULL, {_REACHED_AT[report.delivery]} = :now, "  # noqa: S608
-        "sent_at = coalesce(sent_at, :now), provider_id = coalesce(provider_id, :provider_id) "
-        "WHERE id = :id",
-        {
-            "state": report.delivery,
-            "now": now_ms(),
-            "provider_id": report.provider_id,
-            "id": row["id"],
-        },
+        "UPDATE outbox SET state = :state, note = :note, not_before = :at, next_at = :at "
+        "WHERE id = :id AND state = 'sending'",
+        {"state": state, "note": note, "at": now_ms() + wait, "id": row_id},
     )
 
 
 _INSERT = """
-INSERT INTO outbox (idempotency_key, inbox_id, guest, sealed_phone, sealed_text, state,
-                    created_at, not_before, next_at)
-VALUES (:key, :inbox_id, :guest, :sealed_phone, :sealed_text, 'pending', :now, :now, :next_at)
+INSERT INTO outbox (idempotency_key, inbox_id, guest, kind, lane, sealed_phone, sealed_message,
+                    template, language, dedupe_key, state, created_at, not_before, next_at)
+VALUES (:key, :inbox_id, :guest, :kind, :lane, :sealed_phone, :sealed_message,
+        :template, :language, :dedupe_key, 'pending', :now, :now, :next_at)
 ON CONFLICT DO NOTHING RETURNING id
+"""
+
+_NEXT_TO_GO = """
+SELECT id, idempotency_key, guest, kind, sealed_phone, sealed_message, template, language,
+       dedupe_key, rule, attempts, created_at
+FROM outbox WHERE id = :id AND state = 'pending' AND not_before <= :now
+AND NOT EXISTS (
+    SELECT 1 FROM outbox AS earlier
+    WHERE earlier.guest = outbox.guest AND earlier.lane = outbox.lane
+    AND earlier.id < outbox.id AND earlier.state IN ('pending', 'sending', 'unknown')
+)
 """
 
 _CLAIM = """
 UPDATE outbox SET state = 'sending', attempts = attempts + 1, sending_at = :now,
-                  next_at = :in_doubt_at
-WHERE id = :id AND state = 'pending' AND not_before <= :now
-AND NOT EXISTS (
-    SELECT 1 FROM outbox AS earlier
-    WHERE earlier.guest = outbox.guest AND earlier.id < outbox.id
-    AND earlier.state IN ('pending', 'sending', 'unknown')
-)
-RETURNING id, idempotency_key, guest, sealed_phone, sealed_text, attempts
+                  next_at = :in_doubt_at, sent_as = :sent_as, rule = :rule
+WHERE id = :id
 """
 
 _SENT = """
 UPDATE outbox SET provider_id = :provider_id, sent_at = coalesce(sent_at, :now), note = NULL,
                   state = CASE WHEN state IN ('delivered', 'read') THEN state ELSE 'sent' END
 WHERE id = :id AND state IN ('sending', 'unknown', 'sent', 'delivered', 'read')
+"""
+
+_PAUSE = """
+INSERT INTO provider_pause (id, asked_at, until) VALUES (1, :now, :until)
+ON CONFLICT (id) DO UPDATE SET asked_at = :now, until = max(until, :until)
+"""
+
+# The first open row of each lane; those whose time has come, the oldest of them.
+_FIRST_OPEN = """
+SELECT id FROM outbox WHERE id IN (
+    SELECT min(id) FROM outbox
+    WHERE guest = :guest AND state IN ('pending', 'sending', 'unknown') GROUP BY lane
+)
+AND state = 'pending' AND not_before <= :now ORDER BY id LIMIT 1
 """

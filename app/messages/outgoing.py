@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from pydantic import TypeAdapter
+
 
 class Kind(StrEnum):
     """Why a message is sent; the rules of sending go by it."""
@@ -65,3 +67,23 @@ class Template:
 
 
 Outgoing: TypeAlias = Text | Template
+
+_TEXT = TypeAdapter(Text)
+_TEMPLATE = TypeAdapter(Template)
+
+
+def encode(message: Outgoing) -> str:
+    """The message as JSON, to be sealed."""
+    if isinstance(message, Template):
+        return _TEMPLATE.dump_json(message).decode()
+    return _TEXT.dump_json(message).decode()
+
+
+def decode_text(encoded: str) -> Text:
+    """What :func:`encode` made of a text."""
+    return _TEXT.validate_json(encoded)
+
+
+def decode_template(encoded: str) -> Template:
+    """What :func:`encode` made of a template."""
+    return _TEMPLATE.validate_json(encoded)

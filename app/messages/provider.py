@@ -17,6 +17,10 @@ class NotSentError(Exception):
         self.after = after
 
 
+class SlowDownError(NotSentError):
+    """Surely not sent: the provider asks to wait with everything, for ``after`` or a while."""
+
+
 class RefusedError(Exception):
     """Surely not sent, and asking again would not help."""
 
