@@ -1,8 +1,6 @@
 """``portiere …``: the programs of a node, and what the engineer asks of it."""
 
-import base64
 import json
-import os
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,24 +9,29 @@ from typing import Annotated
 import redis
 import typer
 
-from app import logs
+from app import cli_desk, cli_guests, cli_keys, logs
 from app import settings as configuration
 from app.messages.trace import last
 from app.settings import Role, Settings, SettingsError
 from app.store.database import StoreError, check_database, open_database
+from app.store.seal import SealError
 
 cli = typer.Typer(
     help="Portiere: a WhatsApp front desk that survives a power cut.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(cli_guests.guests, name="guests")
+cli.add_typer(cli_guests.bookings, name="bookings")
+cli.add_typer(cli_desk.cli, name="desk")
+cli.add_typer(cli_keys.keys, name="keys")
 
 
 def main() -> None:
     """The console script."""
     try:
         cli()
-    except (SettingsError, StoreError, OSError) as error:
+    except (SettingsError, StoreError, SealError, OSError) as error:
         typer.echo(f"portiere: {error}", err=True)
         sys.exit(1)
 
@@ -78,13 +81,6 @@ def check() -> None:
     if failures:
         raise typer.Exit(1)
     typer.echo(f"portiere {version('portiere')}: settings, facts and stores are good.")
-
-
-@cli.command()
-def keys() -> None:
-    """Make fresh keys for PORTIERE_SEAL_KEYS and PORTIERE_INDEX_KEY, to put into the vault."""
-    typer.echo(f"PORTIERE_SEAL_KEYS=k1:{_key()}")
-    typer.echo(f"PORTIERE_INDEX_KEY={_key()}")
 
 
 @cli.command()
@@ -145,7 +141,3 @@ def _failures(found: Settings) -> list[tuple[str, str]]:
     except redis.RedisError as error:
         failures.append(("redis", f"{type(error).__name__}: is it running, is the password right?"))
     return failures
-
-
-def _key() -> str:
-    return base64.b64encode(os.urandom(configuration.KEY_BYTES)).decode()

@@ -5,9 +5,9 @@ launchd plist is world-readable, so secrets live in that file (0600) and nowhere
 """
 
 import base64
-import binascii
 import os
-from datetime import timedelta
+import re
+from datetime import time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ ENV_FILE_VARIABLE = "PORTIERE_ENV_FILE"
 PLACEHOLDERS = ("change-me", "changeme", "placeholder", "todo", "xxx")
 # Both keys are 256 bits: AES-256-GCM and HMAC-SHA256.
 KEY_BYTES = 32
+# An id stands in the clear before each value that its key sealed, its length in one byte.
+_KEY_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class SettingsError(Exception):
@@ -39,6 +41,14 @@ class Role(StrEnum):
 
     LEADER = "leader"
     STANDBY = "standby"
+
+
+class MailSecurity(StrEnum):
+    """How the mail server is spoken to."""
+
+    STARTTLS = "starttls"  # port 587
+    TLS = "tls"  # port 465
+    NONE = "none"  # only for a server on this machine
 
 
 class InDoubt(StrEnum):
@@ -114,6 +124,39 @@ class Settings(BaseSettings):
         timedelta(seconds=3), description="How long a fresh row is left to the queue before that."
     )
 
+    quiet_from: time = Field(
+        time(22), description="From when guests are left in peace, by their own clock."
+    )
+    quiet_until: time = Field(time(8), description="Until when; emergencies are always answered.")
+    notices_per_day: int = Field(
+        4, ge=1, description="How many messages nobody asked for a guest gets in a day."
+    )
+    texts_per_minute: int = Field(
+        120, ge=1, description="What the provider takes; kept to once it has said 429."
+    )
+    templates_per_minute: int = Field(60, ge=1, description="The same for templates, always kept.")
+    templates: Path | None = Field(
+        None, description="Folder with message templates of your own (docs/templates.md)."
+    )
+
+    alert_whatsapp: CommaSeparated = Field(
+        [], description="Phones of the desk that alerts go to on WhatsApp, comma-separated."
+    )
+    alert_slack_url: SecretStr | None = Field(
+        None, description="Slack's incoming webhook that alerts go to; who knows it may write."
+    )
+    alert_email_to: CommaSeparated = Field(
+        [], description="Mail addresses that alerts go to, comma-separated."
+    )
+    alert_email_from: str = Field("", description="Sender of those mails.")
+    mail_host: str = Field("", description="Mail server (SMTP) that takes them.")
+    mail_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    mail_security: MailSecurity = Field(
+        MailSecurity.STARTTLS, description="starttls, tls, or none for a server on this machine."
+    )
+    mail_user: str = Field("", description="Its user; empty if it asks for none.")
+    mail_password: SecretStr = Field(SecretStr(""), description="And the password.")
+
     @field_validator("spoki_api_key", "spoki_webhook_secret", "seal_keys", "index_key", "redis_url")
     @classmethod
     def _no_placeholder(cls, value: SecretStr) -> SecretStr:
@@ -142,6 +185,10 @@ class Settings(BaseSettings):
     def _complete(self) -> Self:
         if self.role is Role.STANDBY and self.leader_url is None:
             raise ValueError("a standby needs PORTIERE_LEADER_URL, where its gateway forwards to")
+        if self.alert_email_to and not (self.mail_host and self.alert_email_from):
+            raise ValueError(
+                "PORTIERE_ALERT_EMAIL_TO needs PORTIERE_MAIL_HOST and PORTIERE_ALERT_EMAIL_FROM"
+            )
         _ = self.seal_key_bytes, self.index_key_bytes
         return self
 
@@ -151,10 +198,13 @@ class Settings(BaseSettings):
         keys: dict[str, bytes] = {}
         for entry in self.seal_keys.get_secret_value().split(","):
             key_id, colon, encoded = entry.strip().partition(":")
-            if not colon or not key_id.isalnum():
+            if not colon or not _KEY_ID.fullmatch(key_id):
                 raise ValueError(
-                    "PORTIERE_SEAL_KEYS is not id:base64[,id:base64]: see `portiere keys`"
+                    "PORTIERE_SEAL_KEYS is not id:base64[,id:base64], with ids of up to 32 letters "
+                    "and digits: see `portiere keys`"
                 )
+            if key_id in keys:
+                raise ValueError(f"PORTIERE_SEAL_KEYS has two keys of the id {key_id}")
             keys[key_id] = _key(encoded, "PORTIERE_SEAL_KEYS")
         return keys
 
@@ -204,7 +254,7 @@ def _explain(error: ValidationError) -> str:
 def _key(encoded: str, variable: str) -> bytes:
     try:
         key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own, or that of letters outside ASCII
         raise ValueError(f"{variable} is not base64: `portiere keys` makes one") from None
     if len(key) != KEY_BYTES:
         raise ValueError(

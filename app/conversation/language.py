@@ -81,11 +81,6 @@ def warm_up() -> None:
     detect("Buongiorno, a che ora è la colazione?")
 
 
-def is_common_word(word: str) -> bool:
-    """Whether a folded word is in the lists: a word that every speaker uses, so no typing error."""
-    return word in _telling_words()
-
-
 def detect(text: str, known: Language | None = None) -> Language | None:
     """The language of a guest's message.
 

@@ -1,4 +1,4 @@
-"""What the concierge says, in five languages: `phrases/{it,en,de,fr,es}.yml`.
+"""What the agents say, in five languages: `phrases/{it,en,de,fr,es}.yml`.
 
 All five files have the same phrases with the same placeholders. That is checked when they are
 loaded, so that a slip in one of them stops the start and never reaches a guest.
@@ -16,36 +16,76 @@ import yaml
 
 from app.conversation.language import Language
 
+# Phrase → the names of what is filled into it.
+_FILLED: Final = {
+    "greeting": "name",
+    "arrival": "start",
+    "arrival_until": "start end",
+    "departure": "end",
+    "wifi": "network password",
+    "wifi_network": "network",
+    "parking": "text",
+    "breakfast": "start end",
+    "breakfast_details": "text",
+    "house_rules": "text",
+    "directions": "text",
+    "address": "address",
+    "luggage": "text",
+    "amenities": "text",
+    "pets": "text",
+    "local_tips": "text",
+    "transport": "text",
+    "flight_delay_until": "end",
+    "terms": "price",
+    "terms_night": "price",
+    "early_checkin_offer": "start terms",
+    "late_checkout_offer": "end terms",
+    "extra_guest_offer": "terms",
+    "transfer_offer": "terms",
+    "offer_accepted": "topic",
+    "request": "topic",
+    "booking_confirmed": "code",
+    "booking_requested": "code",
+    "booking_arrival": "date",
+    "booking_departure": "date",
+    "booking_unit": "unit",
+    "booking_party": "party",
+    "booking_balance": "amount",
+    "goodbye": "name",
+    "emergency": "number",
+    "emergency_address": "address",
+    "emergency_desk": "phone",
+    "human_phone": "phone",
+    "unknown": "topics",
+    "as_written": "language text",
+    # To the desk, in its own language.
+    "alert_emergency": "who said",
+    "alert_person_wanted": "who said",
+    "alert_request": "who said",
+    "alert_accepted": "who said",
+    "alert_reminder": "who minutes",
+    "alert_too_late": "who",
+}
+_PLAIN: Final = (
+    *("hello", "thanks", "flight_delay", "complaint", "human", "other", "rest", "media"),
+    *("terms_free", "offer_question", "offer_yes", "offer_no", "offer_declined", "offer_gone"),
+    *("booking_change", "booking_cancel", "new_booking", "invoice_request", "left_behind"),
+    *("booking_paid", "booking_unknown", "departing", "feedback", "emergency_person"),
+    *("opt_out", "opt_in"),
+)
+_TOPICS: Final = (
+    *("wifi", "parking", "breakfast", "directions", "arrival", "departure", "early_checkin"),
+    *("late_checkout", "luggage", "amenities", "pets", "local_tips", "transport", "invoice"),
+    *("booking_status", "booking_change", "booking_cancel", "new_booking", "extra_guest"),
+    "transfer",
+)
 PLACEHOLDERS: Final[Mapping[str, frozenset[str]]] = {
-    "hello": frozenset(),
-    "greeting": frozenset({"name"}),
-    "thanks": frozenset(),
-    "arrival": frozenset({"start"}),
-    "arrival_until": frozenset({"start", "end"}),
-    "departure": frozenset({"end"}),
-    "wifi": frozenset({"network", "password"}),
-    "wifi_network": frozenset({"network"}),
-    "parking": frozenset({"text"}),
-    "breakfast": frozenset({"start", "end"}),
-    "breakfast_details": frozenset({"text"}),
-    "house_rules": frozenset({"text"}),
-    "emergency": frozenset({"number"}),
-    "emergency_address": frozenset({"address"}),
-    "emergency_desk": frozenset({"phone"}),
-    "emergency_person": frozenset(),
-    "human": frozenset(),
-    "human_phone": frozenset({"phone"}),
-    "unknown": frozenset({"topics"}),
-    "other": frozenset(),
-    "rest": frozenset(),
-    "as_written": frozenset({"language", "text"}),
-    **{
-        f"topic_{topic}": frozenset()
-        for topic in ("arrival", "departure", "wifi", "parking", "breakfast", "house_rules")
-    },
+    **{phrase: frozenset(names.split()) for phrase, names in _FILLED.items()},
+    **dict.fromkeys(_PLAIN, frozenset()),
+    **{f"topic_{topic}": frozenset() for topic in _TOPICS},
     **{f"language_{language}": frozenset() for language in Language},
 }
-"""Every phrase the concierge uses → what is filled into it."""
+"""Every phrase the agents use → what is filled into it."""
 
 
 class PhrasesError(Exception):

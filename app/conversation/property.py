@@ -1,102 +1,34 @@
 """The facts of the property, as its host wrote them in `property.yml`.
 
-What a host left out is None here, and the concierge then calls a person: no default is a fact.
+What a host left out is None here, and the agents then call a person: no default is a fact.
 `docs/property.md` tells hosts how to fill the file in.
 """
 
-import datetime as dt
 import difflib
-import re
-import zoneinfo
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import phonenumbers
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from app.conversation.hostfile import HostFile, HostFileError
 from app.conversation.language import Language
-
-# One reply may hold all six texts, and WhatsApp takes 4096 characters: 6 x 550 and the phrases.
-_TEXT_CHARS: Final = 550
-_TIME: Final = re.compile(r"([01]?\d|2[0-3])[:.]([0-5]\d)")
-_EMERGENCY: Final = re.compile(r"\+?\d[\d ]{1,14}")  # E.164 has 15 digits at most, the shortest 3
-_DEFAULT_LANGUAGE: Final = "default_language"
+from app.conversation.property_fields import (
+    DEFAULT_LANGUAGE,
+    Currency,
+    EmergencyNumber,
+    Line,
+    LocalText,
+    OneLanguage,
+    Phone,
+    Price,
+    Time,
+    TimeZone,
+)
 
 
 class PropertyError(Exception):
     """`property.yml` can't be used; the message tells its host what to do."""
-
-
-def _time(value: object) -> dt.time:
-    if isinstance(value, str) and (found := _TIME.fullmatch(value)):
-        return dt.time(int(found[1]), int(found[2]))
-    raise ValueError("write a time of day as hours and minutes, like 15:00")
-
-
-def _time_zone(value: object) -> zoneinfo.ZoneInfo:
-    try:
-        return zoneinfo.ZoneInfo(str(value))
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("write a time zone as continent and city, like Europe/Rome") from None
-
-
-def _emergency_number(value: str) -> str:
-    if not _EMERGENCY.fullmatch(value):
-        raise ValueError("write the number to call in an emergency, digits only, like 112")
-    return value
-
-
-def _phone(value: str) -> str:
-    try:
-        if phonenumbers.is_possible_number(phonenumbers.parse(value, None)):
-            return value
-    except phonenumbers.NumberParseException:
-        pass
-    raise ValueError("write the whole phone number with + and the country, like +39 000 0000000")
-
-
-def _language(value: object) -> Language:
-    try:
-        return Language(str(value))
-    except ValueError:
-        raise ValueError("write one of it, en, de, fr, es") from None
-
-
-_Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_Prose = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_TEXT_CHARS)
-]
-_Time = Annotated[dt.time, BeforeValidator(_time)]
-_Language = Annotated[Language, BeforeValidator(_language)]
-
-
-def _by_language(value: object, info: ValidationInfo) -> object:
-    """A plain text is in the default language; a mapping has one text a language."""
-    default: Language | None = (info.context or {}).get(_DEFAULT_LANGUAGE)
-    if isinstance(value, str):
-        return {default or Language.EN: value}  # without a default there is no Property anyway
-    if isinstance(value, dict) and default and default not in value:
-        raise ValueError(f"add the text in your default language, {default}")
-    return value
-
-
-LocalText = Annotated[
-    dict[_Language, _Prose], BeforeValidator(_by_language, json_schema_input_type=str)
-]
-"""One text in one or several languages, always in the property's default language."""
 
 
 class _Section(BaseModel):
@@ -108,22 +40,22 @@ class _Section(BaseModel):
 class CheckIn(_Section):
     """When guests may arrive, and how they get in."""
 
-    from_: _Time = Field(alias="from")
-    until: _Time | None = None
+    from_: Time = Field(alias="from")
+    until: Time | None = None
     how: LocalText | None = None
 
 
 class CheckOut(_Section):
     """When guests must have left, and what to do then."""
 
-    until: _Time
+    until: Time
     how: LocalText | None = None
 
 
 class Wifi(_Section):
     """The guests' network; `details` instead of a password where none is needed."""
 
-    network: Annotated[_Line, Field(max_length=32)]  # the longest an SSID may be
+    network: Annotated[Line, Field(max_length=32)]  # the longest an SSID may be
     password: SecretStr | None = Field(default=None, min_length=1, max_length=63)  # WPA's own limit
     details: LocalText | None = None
 
@@ -131,8 +63,8 @@ class Wifi(_Section):
 class Breakfast(_Section):
     """When breakfast is served; where, what it costs and the rest in `details`."""
 
-    from_: _Time | None = Field(default=None, alias="from")
-    until: _Time | None = None
+    from_: Time | None = Field(default=None, alias="from")
+    until: Time | None = None
     details: LocalText | None = None
 
     @model_validator(mode="after")
@@ -144,21 +76,75 @@ class Breakfast(_Section):
         return self
 
 
-class Property(_Section):
-    """Everything the concierge may tell a guest."""
+class EarlyCheckIn(_Section):
+    """The room before check-in time."""
 
-    name: _Line
-    default_language: _Language
-    time_zone: Annotated[zoneinfo.ZoneInfo, BeforeValidator(_time_zone)]
-    emergency_number: Annotated[_Line, AfterValidator(_emergency_number)]
-    address: _Line | None = None
-    desk_phone: Annotated[_Line, AfterValidator(_phone)] | None = None
+    from_: Time = Field(alias="from")
+    price: Price
+    details: LocalText | None = None
+
+
+class LateCheckOut(_Section):
+    """The room after check-out time."""
+
+    until: Time
+    price: Price
+    details: LocalText | None = None
+
+
+class ExtraGuest(_Section):
+    """One more person in the room; the price is for a night."""
+
+    price: Price
+    details: LocalText | None = None
+
+
+class Transfer(_Section):
+    """A ride to the house or away from it."""
+
+    price: Price
+    details: LocalText | None = None
+
+
+class Extras(_Section):
+    """What a guest may be offered at a price. What isn't here the desk decides, each time."""
+
+    early_checkin: EarlyCheckIn | None = None
+    late_checkout: LateCheckOut | None = None
+    extra_guest: ExtraGuest | None = None
+    transfer: Transfer | None = None
+
+
+class Property(_Section):
+    """Everything the agents may tell a guest."""
+
+    name: Line
+    default_language: OneLanguage
+    time_zone: TimeZone
+    emergency_number: EmergencyNumber
+    address: Line | None = None
+    desk_phone: Phone | None = None
     check_in: CheckIn | None = None
     check_out: CheckOut | None = None
     wifi: Wifi | None = None
     parking: LocalText | None = None
     breakfast: Breakfast | None = None
     house_rules: LocalText | None = None
+    directions: LocalText | None = None
+    luggage: LocalText | None = None
+    amenities: LocalText | None = None
+    pets: LocalText | None = None
+    local_tips: LocalText | None = None
+    transport: LocalText | None = None
+    invoice: LocalText | None = None
+    currency: Currency | None = None
+    extras: Extras | None = None
+
+    @model_validator(mode="after")
+    def _prices_have_a_currency(self) -> Self:
+        if self.extras is not None and self.currency is None:
+            raise ValueError("add currency, which the prices of your extras are in, like EUR")
+        return self
 
 
 _SECTIONS: Final[dict[tuple[str, ...], type[_Section]]] = {
@@ -167,6 +153,11 @@ _SECTIONS: Final[dict[tuple[str, ...], type[_Section]]] = {
     ("check_out",): CheckOut,
     ("wifi",): Wifi,
     ("breakfast",): Breakfast,
+    ("extras",): Extras,
+    ("extras", "early_checkin"): EarlyCheckIn,
+    ("extras", "late_checkout"): LateCheckOut,
+    ("extras", "extra_guest"): ExtraGuest,
+    ("extras", "transfer"): Transfer,
 }
 
 
@@ -187,8 +178,8 @@ def load(path: Path) -> Property:
         file = HostFile.read(path)
     except HostFileError as error:
         raise PropertyError(str(error)) from None
-    default = file.data.get(_DEFAULT_LANGUAGE)
-    context = {_DEFAULT_LANGUAGE: Language(default) if default in list(Language) else None}
+    default = file.data.get(DEFAULT_LANGUAGE)
+    context = {DEFAULT_LANGUAGE: Language(default) if default in list(Language) else None}
     try:
         return Property.model_validate(file.data, context=context)
     except ValidationError as error:

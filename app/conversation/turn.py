@@ -28,7 +28,10 @@ class Agent(StrEnum):
 
 @dataclass(frozen=True)
 class Offer:
-    """What the guest was offered and hasn't answered yet."""
+    """What the guest was offered last and hasn't answered yet: what a "yes" is about.
+
+    ``price`` is in ``currency`` (ISO 4217); 0 is free of charge.
+    """
 
     request_id: int
     kind: RequestKind
@@ -50,7 +53,6 @@ class Turn:
     media: tuple[str, ...] = ()
     known_language: Language | None = None
     topic: Intent | None = None
-    guest_name: str | None = None
     bookings: tuple[Booking, ...] = ()
     offer: Offer | None = None
 
@@ -66,7 +68,11 @@ class CallPerson:
 
 @dataclass(frozen=True)
 class MakeRequest:
-    """Write a request for the desk; with a price it is an offer that the guest may accept."""
+    """Write a request for the desk; with a price it is an offer that the guest may accept.
+
+    ``detail`` is what the guest wrote. ``price`` is in ``currency`` (ISO 4217), for a night where
+    the kind is an extra guest; 0 is an offer free of charge, None leaves it to the desk.
+    """
 
     kind: RequestKind
     detail: str
@@ -105,8 +111,8 @@ class Reply:
     """What is said, and what is to happen. An empty ``text`` says nothing.
 
     ``intents`` are those answered, the main one first; ``score`` is how sure the brain was of it,
-    0 to 1. ``language_is_told``: the message or what was known told the language; else it is only
-    the property's own, and nothing to remember about this guest.
+    0 to 1, and 1 where the very words decide. ``language_is_told``: the message or what was known
+    told the language; else it is only the property's own, and nothing to remember about this guest.
     """
 
     text: str

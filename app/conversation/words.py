@@ -1,4 +1,4 @@
-"""Text to plain words: what language, intent and pattern files are all compared in."""
+"""Text to plain words: what languages and sayings are compared in."""
 
 import re
 import unicodedata
@@ -6,7 +6,6 @@ from typing import Final
 
 PAUSE: Final = "|"
 QUESTION: Final = "?"
-BREAKS: Final = frozenset({PAUSE, QUESTION})
 """What stands at the end of a clause in a list of words; no word can look like it."""
 
 # One run of non-spaces at a time: looking for "@" from every letter of a long run is quadratic.
@@ -44,7 +43,7 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The folded words, numbers and emoji of a text, each clause closed by one of BREAKS.
+    """The folded words, numbers and emoji of a text, each clause closed by PAUSE or QUESTION.
 
     Apostrophes and hyphens part words ("c'è" → "c", "e"; "check-in" → "check", "in").
     """

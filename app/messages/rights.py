@@ -59,13 +59,11 @@ def erase(database: Database, seal: Seal, phone: str, *, force: bool = False) ->
     """
     guest = seal.index(phone)
     found = mentions.find(database, seal, phone)
-    # Freed space is overwritten: else the old values stay in the file until it is needed again.
-    database.connection.execute("PRAGMA secure_delete = ON")
     with database.transaction() as connection:
         if not force:
             _refuse_if_under_way(connection, guest, found)
         erased = _erase(connection, seal, guest, found)
-    # The log still has the pages as they were.
+    # The write-ahead log still has the pages as they were.
     database.all("PRAGMA wal_checkpoint(TRUNCATE)")
     return erased
 

@@ -98,6 +98,8 @@ def connect(path: Path) -> Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA foreign_keys = ON")
+    # What is erased is overwritten; set later, it would miss what rows left behind as they moved.
+    connection.execute("PRAGMA secure_delete = ON")
     # Not inside a commit that somebody waits for: see app.store.checkpoints.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     return connection
@@ -156,6 +158,11 @@ def now_ms() -> int:
 def to_ms(moment: datetime) -> int:
     """An aware time as milliseconds since 1970, UTC."""
     return int(moment.timestamp() * 1000)
+
+
+def from_ms(moment: int) -> datetime:
+    """Milliseconds since 1970 as an aware time in UTC."""
+    return datetime.fromtimestamp(moment / 1000, UTC)
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -57,6 +57,8 @@ _INBOX_AND_OUTBOX = (
         sealed_phone BLOB NOT NULL,
         sealed_message BLOB NOT NULL,        -- text and choices, or a template's name and variables
         template TEXT,                       -- the template, where it is one
+        language TEXT NOT NULL,
+        dedupe_key TEXT,                     -- a guest gets one message of the same key
         sent_as TEXT CHECK (sent_as IN ('text', 'template')), -- what the provider was handed
         state TEXT NOT NULL CHECK (state IN
             ('pending', 'sending', 'unknown', 'sent', 'delivered', 'read', 'failed', 'refused')),
@@ -81,9 +83,17 @@ _INBOX_AND_OUTBOX = (
     CREATE INDEX outbox_guest_open ON outbox (guest, lane, id)
     WHERE state IN ('pending', 'sending', 'unknown')
     """,
+    "CREATE INDEX outbox_dedupe ON outbox (guest, dedupe_key) WHERE dedupe_key IS NOT NULL",
     # Limits by the minute and by the day count what was handed over.
     "CREATE INDEX outbox_sending ON outbox (sent_as, sending_at) WHERE sending_at IS NOT NULL",
     "CREATE INDEX outbox_guest_sending ON outbox (guest, sending_at) WHERE sending_at IS NOT NULL",
+    """
+    CREATE TABLE provider_pause (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        asked_at INTEGER NOT NULL,           -- when the provider last said 429
+        until INTEGER NOT NULL               -- and how long it asked us to wait
+    )
+    """,
 )
 
 _GUESTS = (
@@ -98,7 +108,7 @@ _GUESTS = (
         time_zone TEXT,                      -- IANA name, if known better than by the phone
         consent TEXT NOT NULL DEFAULT 'unknown' CHECK (consent IN
             ('unknown', 'given', 'withdrawn')),
-        consent_source TEXT,                 -- where it was given or withdrawn: 'whatsapp', 'booking'
+        consent_source TEXT,                 -- where: 'whatsapp', 'booking'
         consent_at INTEGER,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL
@@ -177,6 +187,7 @@ _CONVERSATIONS = (
     """,
     "CREATE INDEX requests_guest ON requests (guest, id)",
     "CREATE INDEX requests_open ON requests (id) WHERE state IN ('accepted', 'open')",
+    "CREATE INDEX requests_offered ON requests (expires_at) WHERE state = 'offered'",
 )
 
 _ALERTS = (

@@ -12,7 +12,8 @@ from dramatiq.middleware import Middleware
 
 from app.messages.delivery import deliver, hand_over
 from app.work.broker import QUEUE, DeskBroker
-from app.work.handling import Desk, answer_message
+from app.work.desk import Desk
+from app.work.handling import answer_message
 from app.work.jobs import Job
 from app.work.relay import Dispatcher
 

@@ -1,27 +1,25 @@
-"""Answering a guest's message: from its inbox row to an outbox row."""
+"""Answering a guest's message: from its inbox rows to an outbox row, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from app.conversation.concierge import answer
+from app.conversation import brain, replying
+from app.conversation.intent import Intent
 from app.conversation.language import Language
-from app.conversation.property import Property
-from app.messages.delivery import Delivering
-from app.messages.events import Content, InboundMessage
-from app.messages.inbox import Inbox, InboxRow, Outcome
-from app.messages.outbox import Outbox, OutboxRow
-from app.providers import spoki_events
-from app.store.database import Database
+from app.conversation.turn import Agent, CallPerson, Offer, Reply, SetConsent, Turn
+from app.guests.guest import Consent, Guest
+from app.messages.conversations import Conversation
+from app.messages.events import InboundMessage
+from app.messages.inbox import Inbox, Outcome
+from app.messages.outbox import Draft, OutboxRow
+from app.messages.outgoing import Kind, Text
+from app.store.database import Connection
+from app.work.desk import Desk
+from app.work.effects import Caller, carry_out
+from app.work.turns import Received, receive
 
-
-@dataclass(frozen=True)
-class Desk:
-    """Everything the work needs."""
-
-    database: Database
-    inbox: Inbox
-    outbox: Outbox
-    delivering: Delivering
-    facts: Property
+# What is heard also from who speaks with a person, or wants to hear nothing more.
+_ALWAYS_HEARD = frozenset({Intent.EMERGENCY, Intent.OPT_IN, Intent.OPT_OUT})
 
 
 @dataclass(frozen=True)
@@ -35,35 +33,112 @@ class Answered:
 def answer_message(desk: Desk, inbox_id: int) -> Answered:
     """Write the answer to a guest's message, in the transaction that closes the message.
 
-    The same transaction claims the answer for sending where nothing of the guest's is before it:
-    one commit less until it goes. Nothing happens on a row that is done, or whose guest has an
-    earlier one to be answered first.
+    The same transaction carries out what the answer brings about and claims it for sending where
+    nothing of the guest's is before it: one commit less until it goes. Nothing happens on a row
+    that is done, or whose guest has an earlier one to be answered first.
     """
     row = desk.inbox.open_row(inbox_id)
     if row is None or row.guest is None:
         return Answered()
-    content = _content(row)
-    if not isinstance(content, InboundMessage):
-        raise TypeError(f"inbox row {inbox_id} has a guest but is no message")
-    known = desk.inbox.language_of(row.guest)
-    reply = answer(content.text, desk.facts, Language(known) if known else None)
+    received = receive(desk.inbox, row)
+    if received is None:
+        return Answered()
+    message = received.message
+    known = desk.guests.find(message.phone)
+    talk = desk.conversations.of(row.guest)
+    reply = _muted(compose(desk, message, known, talk), talk, known)
+    with desk.database.transaction() as connection:
+        if not _close(desk.inbox, connection, received, reply):
+            return Answered()
+        claimed = _answer(desk, connection, row.guest, received, reply)
+    return Answered(claimed, desk.inbox.next_of_guest(row.guest, after=received.rows[-1]))
+
+
+def compose(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conversation) -> Reply:
+    """What the agents would say to ``message``, and what it would bring about."""
+    facts = desk.facts
+    now = datetime.now(facts.time_zone)
+    offer = desk.requests.open_offer(message.phone)
+    turn = Turn(
+        text=message.text,
+        now=now,
+        choice_id=message.choice_id,
+        media=message.media,
+        known_language=Language(known.language) if known and known.language else None,
+        topic=Intent(talk.topic) if talk.topic else None,
+        bookings=tuple(desk.bookings.of_guest(message.phone, now.date())),
+        offer=(
+            Offer(offer.request_id, offer.kind, offer.price, offer.currency)
+            if offer and offer.price is not None and offer.currency
+            else None
+        ),
+    )
+    return replying.reply(turn, brain.understand(message.text).guesses, facts)
+
+
+def _muted(reply: Reply, talk: Conversation, known: Guest | None) -> Reply:
+    """The reply, without words where the bot is to be silent; a person reads what was written."""
+    if reply.intents[0] in _ALWAYS_HEARD:
+        return reply
+    if talk.held_since is not None:
+        return replace(reply, text="", choices=(), effects=())
+    if known is not None and known.consent is Consent.WITHDRAWN:
+        # Nobody would see otherwise that they wrote.
+        call = CallPerson(reply.intents[0])
+        return replace(reply, text="", choices=(), effects=(call,))
+    return reply
+
+
+def _close(inbox: Inbox, connection: Connection, received: Received, reply: Reply) -> bool:
+    """Close all rows of the turn; False if another worker was quicker."""
     outcome = Outcome(
         language=reply.language if reply.language_is_told else None,
-        needs_person=reply.needs_person,
+        needs_person=any(isinstance(effect, CallPerson) for effect in reply.effects),
+        note=None if reply.text else "the bot is silent here",
     )
-    with desk.database.transaction() as connection:
-        if not desk.inbox.close(connection, row.row_id, outcome):
-            return Answered()
-        outbox_id = desk.outbox.add(
-            connection,
-            key=f"reply-{content.message_id}",
-            inbox_id=row.row_id,
-            phone=content.phone,
-            text=reply.text,
-        )
-        claimed = desk.outbox.claim_within(connection, outbox_id) if outbox_id else None
-    return Answered(claimed, desk.inbox.next_of_guest(row.guest, after=row.row_id))
+    first, *rest = received.rows
+    if not inbox.close(connection, first, outcome):
+        return False
+    for row_id in rest:
+        inbox.close(connection, row_id, replace(outcome, note="answered with the first of them"))
+    return True
 
 
-def _content(row: InboxRow) -> Content:
-    return spoki_events.parse(row.body).content
+def _answer(
+    desk: Desk, connection: Connection, guest: bytes, received: Received, reply: Reply
+) -> OutboxRow | None:
+    message = received.message
+    desk.guests.seen(
+        connection,
+        message.phone,
+        message.name,
+        reply.language if reply.language_is_told else None,
+    )
+    caller = Caller(guest, message.phone, message.text, received.rows[0])
+    carry_out(desk, connection, caller, reply.effects)
+    if not reply.text:
+        return None
+    desk.conversations.remember_topic(connection, guest, reply.intents[0])
+    outbox_id = desk.outbox.add(
+        connection,
+        Draft(
+            key=f"reply-{message.message_id}",
+            phone=message.phone,
+            kind=_kind(reply),
+            message=Text(reply.text, reply.choices),
+            language=reply.language,
+            inbox_id=received.rows[0],
+        ),
+    )
+    return desk.outbox.claim_within(connection, outbox_id) if outbox_id else None
+
+
+def _kind(reply: Reply) -> Kind:
+    if reply.agent is Agent.EMERGENCY:
+        return Kind.EMERGENCY
+    falls_silent = any(
+        (isinstance(effect, CallPerson) and effect.silence)
+        or (isinstance(effect, SetConsent) and not effect.given)
+        for effect in reply.effects
+    )
+    return Kind.CONFIRMATION if falls_silent else Kind.REPLY

@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("settings", "logs", "heap"),
     ("store",),
+    ("guests",),
     ("messages",),
     ("providers",),
     ("conversation",),
     ("work",),
     ("gateway",),
-    ("cli", "demo", "demo_process"),
+    ("cli", "cli_guests", "cli_keys", "demo", "demo_process"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 

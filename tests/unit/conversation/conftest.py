@@ -1,15 +1,10 @@
 """The invented hotel, and everything loaded once."""
 
-from pathlib import Path
-from typing import Final
-
 import pytest
 
-from app.conversation import property as properties
-from app.conversation.concierge import warm_up
 from app.conversation.property import Property
-
-EXAMPLE: Final = Path(properties.__file__).with_name("property.example.yml")
+from app.conversation.replying import warm_up
+from tests.unit.conversation.talking import EXAMPLE
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,9 +14,4 @@ def warm() -> None:
 
 @pytest.fixture(scope="session")
 def facts() -> Property:
-    return properties.load(EXAMPLE)
-
-
-@pytest.fixture(scope="session")
-def example_file() -> Path:
     return EXAMPLE

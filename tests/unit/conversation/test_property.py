@@ -1,6 +1,7 @@
 """`property.yml`: what hosts write, and what they are told when it can't be used."""
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from app.conversation.property import (
     Breakfast,
     CheckIn,
     CheckOut,
+    EarlyCheckIn,
+    ExtraGuest,
+    Extras,
+    LateCheckOut,
     Property,
     PropertyError,
+    Transfer,
     Wifi,
     load,
 )
@@ -35,9 +41,24 @@ def test_the_example_is_complete_in_five_languages(facts: Property) -> None:
     assert facts.check_in
     assert facts.check_out
     assert facts.breakfast
+    assert facts.extras
+    extras = (
+        facts.extras.early_checkin,
+        facts.extras.late_checkout,
+        facts.extras.extra_guest,
+        facts.extras.transfer,
+    )
     for text in (
         facts.parking,
         facts.house_rules,
+        facts.directions,
+        facts.luggage,
+        facts.amenities,
+        facts.pets,
+        facts.local_tips,
+        facts.transport,
+        facts.invoice,
+        *(extra.details if extra else None for extra in extras),
         facts.check_in.how,
         facts.check_out.how,
         facts.breakfast.details,
@@ -85,6 +106,26 @@ def test_a_plain_text_is_in_the_default_language(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [("25", "25"), ("12.50", "12.50"), ("12,5", "12.5"), ("0", "0"), ("'0.00'", "0")],
+)
+def test_a_price_is_exact(file: Path, written: str, meant: str) -> None:
+    extra = f"extras:\n  transfer:\n    price: {written}\n"
+    file.write_text(f"{SMALLEST}currency: EUR\n{extra}")
+    extras = load(file).extras
+    assert extras
+    assert extras.transfer
+    assert extras.transfer.price == Decimal(meant)
+
+
+def test_no_price_is_taken_from_an_extra_that_is_left_out(file: Path) -> None:
+    file.write_text(f"{SMALLEST}currency: EUR\nextras:\n  transfer: {{price: 18}}\n")
+    extras = load(file).extras
+    assert extras
+    assert extras.late_checkout is None
+
+
+@pytest.mark.parametrize(
     ("added", "told"),
     [
         ("check_in: {from: 3 pm}", "line 5, check_in.from: write a time of day as hours and"),
@@ -107,6 +148,25 @@ def test_a_plain_text_is_in_the_default_language(file: Path) -> None:
         (f"parking: {'x' * 551}", "line 5, parking.it: shorten this to 550 characters"),
         ("breakfast: {from: 7:30}", "line 5, breakfast: write both from and until, or neither"),
         ("breakfast: {from: ''}", "line 5, breakfast: write from and until, or details, or leave"),
+        ("extras: {transfer: {price: 18}}", "the file: add currency, which the prices of your"),
+        ("currency: €", "line 5, currency: write the currency as its three capital letters"),
+        ("currency: XYZ", "line 5, currency: write the currency as its three capital letters"),
+        (
+            "currency: EUR\nextras:\n  transfer:\n    price: 18 €",
+            "line 8, extras.transfer.price: write a price as a number without the currency",
+        ),
+        (
+            "currency: EUR\nextras: {transfer: {price: -5}}",
+            "line 6, extras.transfer.price: write a price as a number without the currency",
+        ),
+        (
+            "currency: EUR\nextras:\n  late_checkout: {price: 5}",
+            "line 7, extras.late_checkout.until: add this field",
+        ),
+        (
+            "currency: EUR\nextras:\n  late_chekout: {price: 5}",
+            "line 7, extras.late_chekout: there is no such field; did you mean late_checkout?",
+        ),
         ("desk_phone: 0000000", "line 5, desk_phone: write the whole phone number with +"),
         ("desk_phone: +39 00", "line 5, desk_phone: write the whole phone number with +"),
         ("name: Again", "line 5: name is there twice (first in line 1); remove one"),
@@ -178,6 +238,7 @@ def test_a_missing_file_is_told(file: Path) -> None:
 
 def test_every_field_is_documented() -> None:
     text = DOCUMENTATION.read_text("utf-8")
-    for section in (Property, CheckIn, CheckOut, Wifi, Breakfast):
+    of_extras = (EarlyCheckIn, LateCheckOut, ExtraGuest, Transfer)
+    for section in (Property, CheckIn, CheckOut, Wifi, Breakfast, Extras, *of_extras):
         for name, field in section.model_fields.items():
             assert f"`{field.alias or name}`" in text

@@ -1,0 +1,107 @@
+"""The desk: everything the work needs, put together from the settings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.conversation import alerting
+from app.conversation import property as facts
+from app.conversation.alerting import Alert
+from app.conversation.property import Property
+from app.guests.bookings import Bookings
+from app.guests.guests import Guests
+from app.guests.requests import Requests
+from app.messages import catalogue
+from app.messages.alerts import Alerts, configured
+from app.messages.catalogue import Catalogue
+from app.messages.conversations import Conversations
+from app.messages.deciding import Rules
+from app.messages.delivery import Delivering
+from app.messages.inbox import Inbox
+from app.messages.outbox import Outbox, OutboxRow
+from app.messages.rules import QuietHours, RuleBook
+from app.messages.standing import Limits, Surroundings
+from app.providers.registry import make_provider
+from app.settings import Settings
+from app.store.database import Connection, Database, open_database
+from app.store.seal import Seal
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything the work needs."""
+
+    database: Database
+    seal: Seal
+    inbox: Inbox
+    outbox: Outbox
+    guests: Guests
+    bookings: Bookings
+    requests: Requests
+    conversations: Conversations
+    alerts: Alerts
+    catalogue: Catalogue
+    delivering: Delivering
+    facts: Property
+
+
+def make_desk(settings: Settings) -> Desk:
+    """The desk of these settings.
+
+    Raises :class:`app.store.database.StoreError`, `app.conversation.property.PropertyError` and
+    `app.messages.catalogue.CatalogueError`.
+    """
+    database = open_database(settings.database)
+    seal = Seal(settings.seal_key_bytes, settings.index_key_bytes)
+    property_ = facts.load(settings.property_file)
+    templates = catalogue.load(settings.templates, property_.name, settings.provider)
+    guests = Guests(database, seal)
+    alerts = Alerts(database, seal, configured(settings))
+    rules = Rules(
+        RuleBook(QuietHours(settings.quiet_from, settings.quiet_until), settings.notices_per_day),
+        Surroundings(
+            Limits(settings.texts_per_minute, settings.templates_per_minute), property_.time_zone
+        ),
+        templates,
+    )
+    outbox = Outbox(
+        database,
+        seal,
+        rules,
+        grace=settings.relay_grace,
+        # Half as long again as an answer may take: then nobody waits for that answer any more.
+        claim_time=settings.send_timeout * 1.5,
+        on_instead=_call_for_late_answer(guests, alerts, property_),
+    )
+    return Desk(
+        database=database,
+        seal=seal,
+        inbox=Inbox(database, seal, settings.relay_grace),
+        outbox=outbox,
+        guests=guests,
+        bookings=Bookings(database, seal),
+        requests=Requests(database, seal),
+        conversations=Conversations(database),
+        alerts=alerts,
+        catalogue=templates,
+        delivering=Delivering(outbox, make_provider(settings, templates), settings.send_echo_wait),
+        facts=property_,
+    )
+
+
+def _call_for_late_answer(
+    guests: Guests, alerts: Alerts, property_: Property
+) -> Callable[[Connection, OutboxRow], None]:
+    """Calls the desk where a guest was only told that a person will answer."""
+
+    def call(connection: Connection, row: OutboxRow) -> None:
+        known = guests.find(row.phone)
+        who = alerting.who(known.name if known else None, row.phone)
+        alerts.raise_alert(
+            connection,
+            key=f"{Alert.TOO_LATE}:{row.row_id}",
+            kind=Alert.TOO_LATE,
+            guest=row.guest,
+            text=alerting.text(Alert.TOO_LATE, property_.default_language, who=who),
+        )
+
+    return call
