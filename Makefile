@@ -56,6 +56,10 @@ bench: install packages ## Measure accepts a second, and webhook to send
 	@$(BIN)/python -m tests.bench.accepts
 	@$(BIN)/python -m tests.bench.latency
 
+.PHONY: brain
+brain: install ## Teach the brain its examples anew (app/conversation/examples)
+	@$(BIN)/python -m app.conversation.training
+
 .PHONY: lock
 lock: install ## Resolve the locks anew from pyproject.toml
 	$(UV) pip compile --universal --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.lock

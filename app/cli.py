@@ -9,7 +9,7 @@ from typing import Annotated
 import redis
 import typer
 
-from app import cli_desk, cli_guests, cli_keys, logs
+from app import cli_ask, cli_desk, cli_guests, cli_keys, logs
 from app import settings as configuration
 from app.messages.trace import last
 from app.settings import Role, Settings, SettingsError
@@ -23,6 +23,7 @@ cli = typer.Typer(
 )
 cli.add_typer(cli_guests.guests, name="guests")
 cli.add_typer(cli_guests.bookings, name="bookings")
+cli.command()(cli_ask.ask)
 cli.add_typer(cli_desk.cli, name="desk")
 cli.add_typer(cli_keys.keys, name="keys")
 

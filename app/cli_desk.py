@@ -100,9 +100,12 @@ class Outcome(StrEnum):
 def close(request_id: int, outcome: Outcome = Outcome.DONE, by: By = "the desk") -> None:
     """Close a request; tell the guest with `portiere desk say`."""
     desk = _desk()
-    state = RequestState.DONE if outcome is Outcome.DONE else RequestState.REFUSED
     with desk.database.transaction() as connection:
-        closed = desk.requests.close(connection, request_id, state, by)
+        closed = (
+            desk.requests.close(connection, request_id, RequestState.DONE, by)
+            if outcome is Outcome.DONE
+            else desk.requests.close(connection, request_id, RequestState.REFUSED, by)
+        )
     if not closed:
         typer.echo(f"There is no open request {request_id}: portiere desk requests.", err=True)
         raise typer.Exit(1)

@@ -7,25 +7,26 @@ launchd plist is world-readable, so secrets live in that file (0600) and nowhere
 import base64
 import os
 import re
+from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import (
     AnyHttpUrl,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.settings_values import CommaSeparated, Duration, is_placeholder
 
 ENV_FILE_VARIABLE = "PORTIERE_ENV_FILE"
-PLACEHOLDERS = ("change-me", "changeme", "placeholder", "todo", "xxx")
 # Both keys are 256 bits: AES-256-GCM and HMAC-SHA256.
 KEY_BYTES = 32
 # An id stands in the clear before each value that its key sealed, its length in one byte.
@@ -43,6 +44,25 @@ class Role(StrEnum):
     STANDBY = "standby"
 
 
+class ProviderName(StrEnum):
+    """Who carries the messages."""
+
+    SPOKI = "spoki"
+    WHATSAPP_CLOUD = "whatsapp_cloud"
+
+
+# What must be set, and no placeholder, for each.
+NEEDED: Mapping[ProviderName, tuple[str, ...]] = {
+    ProviderName.SPOKI: ("spoki_api_key", "spoki_webhook_secret"),
+    ProviderName.WHATSAPP_CLOUD: (
+        "whatsapp_access_token",
+        "whatsapp_phone_number_id",
+        "whatsapp_app_secret",
+        "whatsapp_verify_token",
+    ),
+}
+
+
 class MailSecurity(StrEnum):
     """How the mail server is spoken to."""
 
@@ -56,19 +76,6 @@ class InDoubt(StrEnum):
 
     RESEND = "resend"
     LEAVE = "leave"
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-def _seconds(value: object) -> object:
-    """Durations are given in seconds; ISO 8601 (``PT20S``) is understood as well."""
-    return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
-
-
-CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class Settings(BaseSettings):
@@ -89,12 +96,29 @@ class Settings(BaseSettings):
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="Redis, with user and password."
     )
+    provider: ProviderName = Field(
+        ProviderName.SPOKI, description="Who carries the messages: spoki or whatsapp_cloud."
+    )
     spoki_base_url: AnyHttpUrl = Field(
         AnyHttpUrl("https://api.spoki.com"), description="Spoki's API, without /api/1."
     )
-    spoki_api_key: SecretStr = Field(description="Sent as X-Spoki-Api-Key.")
+    spoki_api_key: SecretStr = Field(SecretStr(""), description="Sent as X-Spoki-Api-Key.")
     spoki_webhook_secret: SecretStr = Field(
-        description="Secret of the webhook; two, comma-separated, while it is being rotated."
+        SecretStr(""),
+        description="Secret of the webhook; two, comma-separated, while it is being rotated.",
+    )
+    whatsapp_base_url: AnyHttpUrl = Field(
+        AnyHttpUrl("https://graph.facebook.com/v23.0"), description="Meta's Graph API."
+    )
+    whatsapp_access_token: SecretStr = Field(SecretStr(""), description="Sent as Bearer.")
+    whatsapp_phone_number_id: str = Field(
+        "", pattern="^[0-9]*$", description="Meta's id of the property's number, not the number."
+    )
+    whatsapp_app_secret: SecretStr = Field(
+        SecretStr(""), description="Signs Meta's webhooks; two, comma-separated, as above."
+    )
+    whatsapp_verify_token: SecretStr = Field(
+        SecretStr(""), description="A word of yours that Meta repeats when the webhook is set up."
     )
     seal_keys: SecretStr = Field(
         description="id:base64 of 32 bytes, comma-separated; the first seals, all open."
@@ -107,7 +131,7 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     worker_threads: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
     send_timeout: Duration = Field(
-        timedelta(seconds=10), description="How long Spoki may take to answer a send."
+        timedelta(seconds=10), description="How long the provider may take to answer a send."
     )
     send_echo_wait: Duration = Field(
         timedelta(seconds=20),
@@ -157,11 +181,10 @@ class Settings(BaseSettings):
     mail_user: str = Field("", description="Its user; empty if it asks for none.")
     mail_password: SecretStr = Field(SecretStr(""), description="And the password.")
 
-    @field_validator("spoki_api_key", "spoki_webhook_secret", "seal_keys", "index_key", "redis_url")
+    @field_validator("seal_keys", "index_key", "redis_url")
     @classmethod
     def _no_placeholder(cls, value: SecretStr) -> SecretStr:
-        plain = value.get_secret_value()
-        if not plain.strip() or any(word in plain.lower() for word in PLACEHOLDERS[:2]):
+        if is_placeholder(value):
             raise ValueError("still holds a placeholder: put the real value there")
         return value
 
@@ -189,6 +212,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PORTIERE_ALERT_EMAIL_TO needs PORTIERE_MAIL_HOST and PORTIERE_ALERT_EMAIL_FROM"
             )
+        if missing := [
+            name for name in NEEDED[self.provider] if is_placeholder(getattr(self, name))
+        ]:
+            names = ", ".join(f"PORTIERE_{name.upper()}" for name in missing)
+            raise ValueError(
+                f"PORTIERE_PROVIDER={self.provider} needs {names}: not set, or still a placeholder"
+            )
         _ = self.seal_key_bytes, self.index_key_bytes
         return self
 
@@ -215,8 +245,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets a webhook may be signed with."""
-        return tuple(s.strip() for s in self.spoki_webhook_secret.get_secret_value().split(","))
+        """The secrets that a webhook of the provider may be signed with."""
+        of_spoki = self.provider is ProviderName.SPOKI
+        secret = self.spoki_webhook_secret if of_spoki else self.whatsapp_app_secret
+        return tuple(part.strip() for part in secret.get_secret_value().split(",") if part.strip())
 
     @cached_property
     def bind_addresses(self) -> list[tuple[str, int]]:

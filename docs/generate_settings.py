@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from app.settings import Settings
+from app.settings import NEEDED, Settings
 
 PAGE = Path(__file__).with_name("settings.md")
 HEAD = """\
@@ -22,7 +22,10 @@ Made by `docs/generate_settings.py` from `app/settings.py`.
 """
 
 
-def _default(field: FieldInfo) -> str:
+def _default(name: str, field: FieldInfo) -> str:
+    for provider, names in NEEDED.items():
+        if name in names:
+            return f"must be set for `{provider}`"
     value = field.default
     if value is PydanticUndefined:
         return "must be set"
@@ -31,15 +34,15 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, timedelta):
         return f"`{value.total_seconds():g}`"
     if isinstance(value, list):
-        return f"`{','.join(value)}`"
+        value = ",".join(value)
     plain = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-    return f"`{plain}`"
+    return f"`{plain}`" if plain else "empty"
 
 
 def page() -> str:
     """The whole page."""
     rows = [
-        f"| `PORTIERE_{name.upper()}` | {field.description} | {_default(field)} |"
+        f"| `PORTIERE_{name.upper()}` | {field.description} | {_default(name, field)} |"
         for name, field in Settings.model_fields.items()
     ]
     return HEAD + "\n".join(rows) + "\n"

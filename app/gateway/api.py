@@ -4,18 +4,22 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from itertools import chain
 from typing import Any
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from app.gateway.health import health_routes, leader_probe, standby_probe
-from app.gateway.webhooks import LeaderDoor, StandbyDoor, webhook_routes
+from app.gateway.webhooks import Door, LeaderDoor, StandbyDoor, closed_route, webhook_route
+from app.gateway.whatsapp import verification_route
 from app.heap import settle_heap
 from app.messages.events import InboundMessage
 from app.messages.inbox import Accepted, Inbox
-from app.settings import Role, Settings
+from app.providers.registry import WEBHOOKS
+from app.settings import ProviderName, Role, Settings
 from app.store.checkpoints import Checkpoints
 from app.store.database import open_database
 from app.store.group_commit import GroupCommit
@@ -42,8 +46,8 @@ def _leader(settings: Settings) -> FastAPI:
     broker = make_broker(settings.redis_url.get_secret_value(), [])
     dispatcher = Dispatcher(broker)
 
-    def dispatch(group: list[Accepted]) -> None:
-        for accepted in group:
+    def dispatch(group: list[list[Accepted]]) -> None:
+        for accepted in chain.from_iterable(group):
             if accepted.row_id is not None and isinstance(accepted.content, InboundMessage):
                 dispatcher.put(Job.ANSWER_MESSAGE, accepted.row_id)
 
@@ -62,14 +66,14 @@ def _leader(settings: Settings) -> FastAPI:
         dispatcher.stop()
 
     app = _app(lifespan)
-    app.router.routes += webhook_routes(LeaderDoor(inbox, commits), settings.webhook_secrets)
+    app.router.routes += _webhook_routes(LeaderDoor(inbox, commits), settings)
     app.include_router(health_routes(settings, leader_probe(database, broker)))
     return app
 
 
 def _standby(settings: Settings) -> FastAPI:
     leader_url = str(settings.leader_url)
-    door = StandbyDoor(leader_url)
+    door = StandbyDoor(leader_url, WEBHOOKS[settings.provider])
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -77,9 +81,19 @@ def _standby(settings: Settings) -> FastAPI:
         await door.close()
 
     app = _app(lifespan)
-    app.router.routes += webhook_routes(door, settings.webhook_secrets)
+    app.router.routes += _webhook_routes(door, settings)
     app.include_router(health_routes(settings, standby_probe(leader_url)))
     return app
+
+
+def _webhook_routes(door: Door, settings: Settings) -> list[Route]:
+    webhook = WEBHOOKS[settings.provider]
+    routes = [webhook_route(door, webhook, settings.webhook_secrets)]
+    if settings.provider is ProviderName.WHATSAPP_CLOUD:
+        token = settings.whatsapp_verify_token.get_secret_value()
+        routes.append(verification_route(webhook, token))
+    others = [other for name, other in WEBHOOKS.items() if name is not settings.provider]
+    return routes + [closed_route(other) for other in others]
 
 
 def _app(lifespan: Any) -> FastAPI:

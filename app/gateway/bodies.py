@@ -2,22 +2,22 @@
 
 from starlette.requests import Request
 
-# Spoki's largest event is some tens of kilobytes: media come as links.
-MAX_BODY_BYTES = 1024 * 1024
-
 
 class BodyTooLargeError(Exception):
-    """The body is larger than :data:`MAX_BODY_BYTES`."""
+    """The body is larger than its limit."""
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body. Raises :class:`BodyTooLargeError` without reading past the limit."""
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, of ``limit`` bytes at most.
+
+    Raises :class:`BodyTooLargeError` without reading past the limit.
+    """
     declared = request.headers.get("content-length", "0")
-    if declared.isascii() and declared.isdigit() and int(declared[:12]) > MAX_BODY_BYTES:
+    if declared.isascii() and declared.isdigit() and int(declared[:12]) > limit:
         raise BodyTooLargeError
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limit:
             raise BodyTooLargeError
     return bytes(body)

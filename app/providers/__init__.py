@@ -1,1 +1,1 @@
-"""Those who carry the messages: Spoki, and the sandbox in its place."""
+"""Those who carry the messages: Spoki, WhatsApp's Cloud API, and the sandbox in Spoki's place."""

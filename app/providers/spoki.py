@@ -5,72 +5,113 @@ the answer. Spoki has no idempotency key: an answer that was lost proves nothing
 arrived is in doubt until its report comes back with our key in its ``metadata``.
 """
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
+from typing import Any
 
 import httpx
 
-from app.messages.provider import InDoubtError, NotSentError, RefusedError
+from app.messages.catalogue import Catalogue
+from app.messages.outgoing import Choice, Outgoing, Template, Text
+from app.messages.provider import InDoubtError, NotSentError, RefusedError, SlowDownError
+from app.providers.sending import (
+    KEY_WAIT,
+    LIST_LABEL,
+    MOST_BUTTONS,
+    json_object,
+    make_client,
+    post,
+    retry_after,
+    spelled_out,
+)
 from app.providers.spoki_events import METADATA_KEY, provider_id
+from app.providers.whatsapp_codes import send_error
 
-CONNECT_TIMEOUT = timedelta(seconds=3)
-# Shorter than what servers usually keep an idle connection for (nginx: 75 s), so that a send is
-# not started on a connection that the other side is just closing.
-KEEPALIVE = timedelta(seconds=30)
-# Errors that say that nothing was handed over: no connection was made.
-_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# Retry-After longer than this would be a misreading: WhatsApp's windows are minutes.
-LONGEST_RETRY_AFTER = timedelta(minutes=15)
 NO_CREDIT = "spoki::1029"
+# Somebody has to pay first, and the guest's answer should survive that.
+CREDIT_WAIT = timedelta(minutes=5)
+# Before WhatsApp's own codes.
+WHATSAPP = "whatsapp::"
 
 
 class Spoki:
-    """A :class:`app.messages.provider.Provider`. ``timeout`` is what one answer may take."""
+    """A :class:`app.messages.provider.Provider`. ``timeout`` is what one answer may take.
 
-    def __init__(self, base_url: str, api_key: str, timeout: timedelta, connections: int) -> None:
-        self._client = httpx.Client(
-            base_url=base_url.rstrip("/"),
-            headers={"X-Spoki-Api-Key": api_key},
-            timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds()),
-            limits=httpx.Limits(
-                max_connections=connections, keepalive_expiry=KEEPALIVE.total_seconds()
-            ),
-        )
+    ``catalogue`` knows Spoki's numbers of our templates.
+    """
 
-    def send_text(self, phone: str, text: str, idempotency_key: str) -> str:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        timeout: timedelta,
+        connections: int,
+        catalogue: Catalogue,
+    ) -> None:
+        self._client = make_client(base_url, {"X-Spoki-Api-Key": api_key}, timeout, connections)
+        self._catalogue = catalogue
+
+    def send(self, phone: str, message: Outgoing, idempotency_key: str) -> str:
         """See :class:`app.messages.provider.Provider`."""
-        body = {
-            "type": "Message",
-            "content_type": "Text",
-            "phone": phone,
-            "text": text,
-            "metadata": {METADATA_KEY: idempotency_key},
-        }
-        try:
-            response = self._client.post("/api/1/messages/send/", json=body)
-        except _NOT_CONNECTED as error:
-            raise NotSentError(f"Spoki can't be reached ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
-            raise InDoubtError(f"Spoki's answer was lost ({type(error).__name__})") from error
-        return _accepted(response)
+        if isinstance(message, Template):
+            content = self._template(message)
+        else:
+            content = _text(spelled_out(message))
+        body = content | {"phone": phone, "metadata": {METADATA_KEY: idempotency_key}}
+        return _accepted(post(self._client, "/api/1/messages/send/", body, "Spoki"))
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
+    def _template(self, message: Template) -> dict[str, Any]:
+        reference = self._catalogue.reference(message.name, message.language)
+        if reference.spoki_id is None:
+            raise RefusedError(
+                f"the template {message.name} has no number of Spoki's for {message.language}"
+            )
+        values = {name.upper(): message.variables[name] for name in reference.parameters}
+        return {
+            "type": "Template",
+            "template": reference.spoki_id,
+            "language": message.language,
+            "custom_fields": values,
+        }
+
+
+def _text(message: Text) -> dict[str, Any]:
+    content = {"type": "Message", "content_type": "Text", "text": message.text}
+    if not message.choices:
+        return content
+    if len(message.choices) <= MOST_BUTTONS:
+        buttons = [_button(order, choice) for order, choice in enumerate(message.choices)]
+        return content | {"content_type": "Interactive", "buttons": buttons}
+    rows = [
+        {"title": choice.title, "description": "", "payload": choice.choice_id}
+        for choice in message.choices
+    ]
+    shown = {"title": LIST_LABEL, "sections": [{"title": LIST_LABEL, "rows": rows}]}
+    return content | {"content_type": "List", "list": shown}
+
+
+def _button(order: int, choice: Choice) -> dict[str, Any]:
+    return {
+        "button_type": "quick_reply",
+        "text": choice.title,
+        "order": order,
+        "payload": choice.choice_id,
+    }
+
 
 def _accepted(response: httpx.Response) -> str:
-    status = response.status_code
+    status, answer = response.status_code, json_object(response)
+    if error := _coded(answer.get("error_code"), retry_after(response.headers)):
+        raise error
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise NotSentError("Spoki asks to slow down (429)", retry_after(response.headers))
+        raise SlowDownError("Spoki asks to slow down (429)", retry_after(response.headers))
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise InDoubtError(f"Spoki answered {status}")
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        # Mended by whoever looks after the key; the guest's answer should survive that.
-        raise NotSentError(f"Spoki refuses the API key ({status})", timedelta(minutes=1))
-    answer = _json_object(response)
-    if answer.get("error_code") == NO_CREDIT:
-        raise NotSentError("the Spoki account has no credit left: top it up", timedelta(minutes=5))
+        raise NotSentError(f"Spoki refuses the API key ({status})", KEY_WAIT)
     if response.is_success:
         identifier = answer.get("uuid") or answer.get("id")
         if not identifier:
@@ -82,21 +123,11 @@ def _accepted(response: httpx.Response) -> str:
     )
 
 
-def _json_object(response: httpx.Response) -> dict[str, object]:
-    try:
-        answer = response.json()
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def retry_after(headers: httpx.Headers) -> timedelta | None:
-    """``Retry-After`` in seconds or as a date (RFC 9110, 10.2.3); None if there is none."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(timedelta(seconds=int(value[:9])), LONGEST_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(value) - datetime.now(UTC)
-    except (ValueError, TypeError):
+def _coded(code: object, after: timedelta | None) -> Exception | None:
+    """The error that a code in the answer stands for; None if it is none that we know."""
+    if code == NO_CREDIT:
+        return NotSentError("the Spoki account has no credit left: top it up", CREDIT_WAIT)
+    if not isinstance(code, str) or not code.startswith(WHATSAPP):
         return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+    number = code.removeprefix(WHATSAPP)[:9]
+    return send_error(int(number), after) if number.isascii() and number.isdigit() else None

@@ -1,14 +1,15 @@
 """Spoki's webhook events (version 2) in our words.
 
 The envelope is ``{version, event, event_uuid, timestamp, data}``; ``message.inbound`` is a guest's
-message, ``message.outbound`` reports on one of ours each time its ``send_status`` changes. Facts
-from Spoki's external-webhooks contract and recorded webhooks.
+message, ``message.outbound`` reports on one of ours, or of somebody who writes in Spoki's own
+inbox, each time its ``send_status`` changes. Facts from Spoki's external-webhooks contract and
+recorded webhooks. What the contract leaves open: the fields of ``contact`` (taken as those of
+``contacts/sync/``) and whether a file's ``content_type`` is ``Image`` or ``image/jpeg`` (both are
+read).
 """
 
-from functools import lru_cache
 from typing import Any, Literal
 
-import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.messages.events import (
@@ -19,6 +20,8 @@ from app.messages.events import (
     StatusReport,
     Unhandled,
 )
+from app.providers.incoming import EnvelopeError, Kept, first_mistake
+from app.providers.phones import e164
 
 SOURCE = "spoki"
 # Our idempotency key travels in the metadata of a send, and comes back in its reports.
@@ -30,10 +33,8 @@ _DELIVERIES = {
     "Read": Delivery.READ,
     "Error": Delivery.FAILED,
 }
-
-
-class EnvelopeError(Exception):
-    """The body is not an event of Spoki's; the message says what is wrong with it."""
+# Kinds of message that are words and nothing else.
+_WORDS = frozenset({"text", "button", "interactive", "list"})
 
 
 class _Envelope(BaseModel):
@@ -45,17 +46,27 @@ class _Envelope(BaseModel):
 
 
 class _Inbound(BaseModel):
+    """What a message can't do without is checked; the rest is taken where it makes sense."""
+
     uuid: str = Field(min_length=1, max_length=100)
     from_phone: str
     text: str | None = None
+    content_type: Any = None
+    payload: Any = None
+    mediamessage_set: Any = None
+    contact: Any = None
 
 
 class _Outbound(BaseModel):
     uuid: str = Field(min_length=1, max_length=100)
     send_status: Literal["Sent", "Delivered", "Read", "Error"]
-    metadata: dict[str, Any] | None = None
-    error_code: str | None = None
-    send_error_message: str | None = None
+    to_phone: Any = None
+    metadata: Any = None
+    error_code: Any = None
+    send_error_message: Any = None
+    is_sent_from_ai: Any = None
+    sender_id: Any = None
+    sender_ref: Any = None
 
 
 def parse(body: bytes) -> Event:
@@ -63,11 +74,14 @@ def parse(body: bytes) -> Event:
     try:
         envelope = _Envelope.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise EnvelopeError(f"{where}: {first['msg']}") from None
+        raise EnvelopeError(first_mistake(error)) from None
     content = _content(envelope.event, envelope.data)
     return Event(SOURCE, envelope.event_uuid, envelope.event, content)
+
+
+def read(body: bytes) -> list[Kept]:
+    """The one event of a webhook, kept as it came. Raises :class:`EnvelopeError`."""
+    return [Kept(parse(body), body)]
 
 
 def provider_id(uuid: str) -> str:
@@ -82,9 +96,7 @@ def _content(event: str, data: object) -> Content:
         if event == "message.outbound":
             return _outbound(_Outbound.model_validate(data))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Unhandled(f"data.{where}: {first['msg']}")
+        return Unhandled(f"data.{first_mistake(error)}")
     return Unhandled("nothing is done about this kind of event")
 
 
@@ -92,25 +104,55 @@ def _inbound(data: _Inbound) -> Content:
     phone = e164(data.from_phone)
     if phone is None:
         return Unhandled("data.from_phone is not a phone number")
-    return InboundMessage(data.uuid, phone, data.text or "")
-
-
-def _outbound(data: _Outbound) -> StatusReport:
-    key = (data.metadata or {}).get(METADATA_KEY)
-    reasons = [data.error_code, data.send_error_message]
-    return StatusReport(
-        provider_id=provider_id(data.uuid),
-        idempotency_key=key if isinstance(key, str) else None,
-        delivery=_DELIVERIES[data.send_status],
-        reason=" ".join(reason for reason in reasons if reason) or None,
+    kind = _kind(data.content_type) or "text"
+    if kind == "reaction":
+        return Unhandled("a reaction asks for no answer")
+    return InboundMessage(
+        message_id=data.uuid,
+        phone=phone,
+        text=data.text or "",
+        choice_id=_string(data.payload),
+        media=_media(data.mediamessage_set, kind),
+        name=_name(data.contact),
     )
 
 
-@lru_cache(maxsize=1024)  # a guest writes more than once, and parsing is the dearest step here
-def e164(phone: str) -> str | None:
-    """The phone in E.164, whether or not it came with its ``+``; None if it is no number."""
-    try:
-        number = phonenumbers.parse(phone if phone.startswith("+") else f"+{phone}")
-    except phonenumbers.NumberParseException:
+def _media(files: object, kind: str) -> tuple[str, ...]:
+    """What came along: a kind for each file, or the message's own where it has none."""
+    each = [one for one in files if isinstance(one, dict)] if isinstance(files, list) else []
+    if each:
+        return tuple(_kind(one.get("content_type")) or "file" for one in each)
+    return () if kind in _WORDS else (kind,)
+
+
+def _kind(content_type: object) -> str | None:
+    """``Image`` and ``image/jpeg`` are both an image, and a PDF (``application/…``) a document."""
+    kind = (_string(content_type) or "").partition("/")[0].strip().lower()
+    return "document" if kind == "application" else kind or None
+
+
+def _name(contact: object) -> str | None:
+    if not isinstance(contact, dict):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    parts = (_string(contact.get(part)) for part in ("first_name", "last_name"))
+    return " ".join(part.strip() for part in parts if part).strip() or None
+
+
+def _outbound(data: _Outbound) -> StatusReport:
+    key = _string(data.metadata.get(METADATA_KEY)) if isinstance(data.metadata, dict) else None
+    reasons = (_string(data.error_code), _string(data.send_error_message))
+    sender = data.sender_id or data.sender_ref
+    by_person = key is None and bool(sender) and data.is_sent_from_ai is not True
+    return StatusReport(
+        provider_id=provider_id(data.uuid),
+        idempotency_key=key,
+        delivery=_DELIVERIES[data.send_status],
+        reason=" ".join(reason for reason in reasons if reason) or None,
+        phone=e164(_string(data.to_phone) or "") if by_person else None,
+        by_person=by_person,
+    )
+
+
+def _string(value: object) -> str | None:
+    """``value`` if it is a string that says something."""
+    return value if isinstance(value, str) and value else None

@@ -9,12 +9,10 @@ import hmac
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.providers.incoming import SignatureError
+
 HEADER = "X-Spoki-Signature"
 TOLERANCE = timedelta(seconds=300)
-
-
-class SignatureError(Exception):
-    """The signature is missing, malformed, old or wrong; the message says which."""
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:

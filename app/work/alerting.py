@@ -15,7 +15,7 @@ from app.messages.alerts import Channel, Delivery, configured
 from app.messages.catalogue import DESK_ALERT
 from app.messages.outbox import Draft
 from app.messages.outgoing import Kind
-from app.providers.spoki import retry_after
+from app.providers.retry_after import retry_after
 from app.settings import MailSecurity, Settings
 from app.store.database import Connection, DatabaseError
 from app.work.desk import Desk

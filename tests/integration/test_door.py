@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from app.gateway.bodies import MAX_BODY_BYTES
+from app.providers.registry import WEBHOOKS
+from app.settings import ProviderName
 from app.store.database import Database
 from tests.support.events import encode, envelope, inbound, signed
 from tests.support.guest import all_settled, post, sent_keys
 from tests.support.processes import WEBHOOK_SECRET, Stack
+
+LARGEST_BODY = WEBHOOKS[ProviderName.SPOKI].largest_body
 
 
 def rows(stack: Stack) -> list[dict[str, Any]]:
@@ -50,7 +53,7 @@ def test_a_body_that_is_no_event_is_refused_clearly(idle: Stack, body: bytes) ->
 
 def test_a_body_of_just_the_limit_is_read_and_one_byte_more_is_not(idle: Stack) -> None:
     body = encode(inbound("x"))
-    fitting = body + b" " * (MAX_BODY_BYTES - len(body))
+    fitting = body + b" " * (LARGEST_BODY - len(body))
     assert raw_post(idle, fitting, signed(fitting, WEBHOOK_SECRET)).status_code == 200
     larger = fitting + b" "
     assert raw_post(idle, larger, signed(larger, WEBHOOK_SECRET)).status_code == 413

@@ -20,7 +20,7 @@ from typing import Any
 from dramatiq.brokers.redis import _RedisConsumer
 
 from app import logs, settings
-from app.conversation import language
+from app.conversation import brain, replying
 from app.messages.inbox import Inbox
 from app.messages.outbox import Outbox
 from app.providers.spoki import Spoki
@@ -28,16 +28,17 @@ from app.work import actors, handling, reports, worker
 
 STEPS: dict[str, tuple[Any, str]] = {
     "read": (Inbox, "open_row"),
-    "compose": (handling, "answer"),
+    "compose": (handling, "compose"),
     "close": (Inbox, "close"),
+    "effects": (handling, "carry_out"),
     "write": (Outbox, "add"),
     "answered": (handling, "answer_message"),
     "claim": (Outbox, "claim_within"),
     "hand-over": (actors, "hand_over"),
-    "send": (Spoki, "send_text"),
+    "send": (Spoki, "send"),
     "mark-sent": (Outbox, "sent"),
     "ack": (_RedisConsumer, "ack"),
-    "settle": (Outbox, "settle"),
+    "settle": (reports, "settle"),
     "report": (reports.Reports, "apply_waiting"),
 }
 MOMENTS = [f"{when}-{step}" for step in STEPS for when in ("before", "after")]
@@ -71,7 +72,8 @@ def arm(moment: str) -> None:
 def _serve() -> None:
     logs.configure("worker", "INFO", None)
     found = settings.load()
-    language.warm_up()
+    replying.warm_up()
+    brain.warm_up()
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Low to high, as docs/architecture.md has them.
 LAYERS = (
-    ("settings", "logs", "heap"),
+    ("settings", "settings_values", "logs", "heap"),
     ("store",),
     ("guests",),
     ("messages",),
@@ -17,7 +17,7 @@ LAYERS = (
     ("conversation",),
     ("work",),
     ("gateway",),
-    ("cli", "cli_guests", "cli_keys", "demo", "demo_process"),
+    ("cli", "cli_ask", "cli_desk", "cli_guests", "cli_keys", "demo", "demo_process"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 

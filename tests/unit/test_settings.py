@@ -104,6 +104,41 @@ def test_durations_are_seconds_or_iso(
     assert settings.load().send_echo_wait == timedelta(seconds=expected)
 
 
+CLOUD = {
+    "PORTIERE_PROVIDER": "whatsapp_cloud",
+    "PORTIERE_WHATSAPP_ACCESS_TOKEN": "invented-token",
+    "PORTIERE_WHATSAPP_PHONE_NUMBER_ID": "100000000000001",
+    "PORTIERE_WHATSAPP_APP_SECRET": "new-secret, old-secret",
+    "PORTIERE_WHATSAPP_VERIFY_TOKEN": "invented-word",
+}
+
+
+@pytest.mark.parametrize("missing", [name for name in CLOUD if name != "PORTIERE_PROVIDER"])
+@pytest.mark.parametrize("value", [None, "", "CHANGE-ME"])
+def test_what_the_other_provider_needs_is_named(
+    missing: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, given in CLOUD.items():
+        monkeypatch.setenv(name, given)
+    if value is None:
+        monkeypatch.delenv(missing)
+    else:
+        monkeypatch.setenv(missing, value)
+    with pytest.raises(SettingsError, match=missing):
+        settings.load()
+
+
+def test_each_provider_needs_only_its_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load().webhook_secrets == ("invented-secret",)
+    monkeypatch.delenv("PORTIERE_SPOKI_API_KEY")
+    with pytest.raises(SettingsError, match="spoki needs PORTIERE_SPOKI_API_KEY"):
+        settings.load()
+    monkeypatch.setenv("PORTIERE_SPOKI_WEBHOOK_SECRET", "CHANGE-ME")
+    for name, given in CLOUD.items():
+        monkeypatch.setenv(name, given)
+    assert settings.load().webhook_secrets == ("new-secret", "old-secret")
+
+
 def test_two_webhook_secrets_while_one_is_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTIERE_SPOKI_WEBHOOK_SECRET", "new, old")
     assert settings.load().webhook_secrets == ("new", "old")

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.messages import catalogue, settling, standing, unfinished
 from app.messages import inbox as inbox_module
 from app.messages import outbox as outbox_module
-from app.messages import unfinished
+from app.messages.deciding import Rules
 from app.messages.events import Event, InboundMessage
-from app.messages.inbox import Inbox
-from app.messages.outbox import Outbox
+from app.messages.inbox import Inbox, Outcome
+from app.messages.outbox import Draft, Outbox
+from app.messages.outgoing import Kind, Text
+from app.messages.rules import QuietHours, RuleBook
+from app.messages.settling import settle
+from app.messages.standing import Limits, Surroundings
 from app.messages.unfinished import Patience, Unfinished
 from app.providers import spoki_events
 from app.store.database import Database, open_database
@@ -22,6 +29,22 @@ from tests.support.events import GUEST, encode, inbound, outbound
 GRACE = timedelta(seconds=3)
 CLAIM_TIME = timedelta(seconds=15)
 ECHO_WAIT = timedelta(seconds=20)
+
+
+# Where the time is asked for.
+CLOCKS = (inbox_module, outbox_module, unfinished, standing, settling)
+ROME = ZoneInfo("Europe/Rome")
+RULES = Rules(
+    # No hour is quiet: what time it is has no place in a test of the ledger.
+    RuleBook(QuietHours(time(0), time(0)), daily_cap=1000),
+    Surroundings(Limits(texts=120, templates=60), ROME),
+    catalogue.load(None, "Pensione Aurora", "spoki"),
+)
+
+
+def draft(key: str, phone: str = GUEST, text: str = "Buongiorno") -> Draft:
+    """A message of a person's: no rule but the provider's holds it."""
+    return Draft(key, phone, Kind.DESK, Text(text), "it")
 
 
 @dataclass
@@ -51,19 +74,28 @@ class Ledger:
 
     def write(self, text: str = "Buongiorno", phone: str = GUEST) -> int:
         """Put a message into the outbox; its row."""
+        self._has_written(phone)
         key = f"reply-{len(self.keys)}"
         self.keys.append(key)
         with self.database.transaction() as connection:
-            row_id = self.outbox.add(connection, key=key, inbox_id=None, phone=phone, text=text)
+            row_id = self.outbox.add(connection, draft(key, phone, text))
         assert row_id is not None
         return row_id
+
+    def _has_written(self, phone: str) -> None:
+        """A guest who wrote just now: their 24 hours have just begun."""
+        statement = self.inbox.accept(_event(phone), b"{}")
+        with self.database.transaction() as connection:
+            row_id = statement(connection).row_id
+            assert row_id is not None
+            self.inbox.close(connection, row_id, Outcome())
 
     def report(self, status: str, key: str | None, uuid: str) -> bytes | None:
         """Apply a report of the provider."""
         content = spoki_events.parse(encode(outbound(status, key, uuid))).content
         assert not isinstance(content, InboundMessage)
         with self.database.transaction() as connection:
-            return self.outbox.settle(connection, content)  # type: ignore[arg-type]  # a report
+            return settle(connection, content)  # type: ignore[arg-type]  # a report
 
     def sweep(self) -> Unfinished:
         """One sweep of the relay."""
@@ -80,14 +112,30 @@ class Ledger:
         self.clock += int(duration.total_seconds() * 1000)
 
 
+def _event(phone: str) -> Event:
+    content = InboundMessage("uuid", phone, "Ciao")
+    return Event("spoki", uuid4().hex, "message.inbound", content)
+
+
+def make_ledger(database: Database, seal: Seal) -> Ledger:
+    """A ledger over ``database``, in which every guest has just written."""
+    outbox = Outbox(
+        database,
+        seal,
+        RULES,
+        grace=GRACE,
+        claim_time=CLAIM_TIME,
+        on_instead=lambda _connection, _row: None,
+    )
+    return Ledger(database, Inbox(database, seal, GRACE), outbox)
+
+
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     database = open_database(tmp_path / "p.db")
     seal = Seal({"k1": b"s" * 32}, b"i" * 32)
-    found = Ledger(
-        database, Inbox(database, seal, GRACE), Outbox(database, seal, GRACE, CLAIM_TIME)
-    )
-    for module in (inbox_module, outbox_module, unfinished):
+    found = make_ledger(database, seal)
+    for module in CLOCKS:
         monkeypatch.setattr(module, "now_ms", lambda: found.clock)
     yield found
     database.close()

@@ -70,18 +70,6 @@ def test_done_is_done_once(ledger: Ledger) -> None:
     assert ledger.inbox.open_row(row_id) is None
 
 
-def test_the_guests_language_is_the_last_one(ledger: Ledger) -> None:
-    first, second, third = ledger.receive(), ledger.receive(), ledger.receive()
-    row = ledger.inbox.open_row(first)
-    assert row is not None
-    assert row.guest is not None
-    assert ledger.inbox.language_of(row.guest) is None
-    done(ledger, first, "it")
-    done(ledger, second, "en")
-    done(ledger, third, None)
-    assert ledger.inbox.language_of(row.guest) == "en"
-
-
 def test_a_fresh_row_is_left_to_the_queue_then_swept(ledger: Ledger) -> None:
     row_id = ledger.receive()
     assert ledger.sweep().messages == []

@@ -13,14 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.messages import inbox as inbox_module
-from app.messages import outbox as outbox_module
-from app.messages import unfinished
-from app.messages.inbox import Inbox
-from app.messages.outbox import Outbox, OutboxRow
+from app.messages.outbox import OutboxRow
 from app.store.database import open_database
 from app.store.seal import Seal
-from tests.unit.messages.conftest import CLAIM_TIME, ECHO_WAIT, GRACE, Ledger
+from tests.unit.messages.conftest import CLAIM_TIME, CLOCKS, ECHO_WAIT, make_ledger
 
 GUESTS = ("+390000000001", "+390000000002")
 # The provider's echo is never later than this: within the wait, with the clock's steps between.
@@ -35,12 +31,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.directory = TemporaryDirectory()
         database = open_database(Path(self.directory.name) / "p.db")
         seal = Seal({"k1": b"s" * 32}, b"i" * 32)
-        self.ledger = Ledger(
-            database, Inbox(database, seal, GRACE), Outbox(database, seal, GRACE, CLAIM_TIME)
-        )
+        self.ledger = make_ledger(database, seal)
         self.patches = [
-            patch.object(module, "now_ms", lambda: self.ledger.clock)
-            for module in (inbox_module, outbox_module, unfinished)
+            patch.object(module, "now_ms", lambda: self.ledger.clock) for module in CLOCKS
         ]
         for one in self.patches:
             one.start()

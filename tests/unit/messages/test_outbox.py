@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.messages.conftest import CLAIM_TIME, ECHO_WAIT, GRACE, Ledger
+from app.messages.outgoing import Text
+from tests.unit.messages.conftest import CLAIM_TIME, ECHO_WAIT, GRACE, Ledger, draft
 
 OTHER = "+390000000002"
 UUID = "c1b2c3d4e5f60718293a4b5c6d7e8f92"
@@ -13,9 +14,7 @@ UUID = "c1b2c3d4e5f60718293a4b5c6d7e8f92"
 def test_a_key_is_written_once(ledger: Ledger) -> None:
     ledger.write()
     with ledger.database.transaction() as connection:
-        again = ledger.outbox.add(
-            connection, key=ledger.keys[0], inbox_id=None, phone=OTHER, text="again"
-        )
+        again = ledger.outbox.add(connection, draft(ledger.keys[0], OTHER, "again"))
     assert again is None
 
 
@@ -23,7 +22,7 @@ def test_a_row_is_claimed_once(ledger: Ledger) -> None:
     row_id = ledger.write("Buongiorno", OTHER)
     row = ledger.outbox.claim(row_id)
     assert row is not None
-    assert (row.phone, row.text, row.attempts) == (OTHER, "Buongiorno", 1)
+    assert (row.phone, row.message, row.attempts) == (OTHER, Text("Buongiorno"), 1)
     assert ledger.outbox.claim(row_id) is None
 
 
