@@ -10,7 +10,7 @@ from phonenumbers.timezone import time_zones_for_number
 
 from app.guests.guest import Consent
 from app.messages.outgoing import Kind
-from app.messages.rules import SentAs, Standing
+from app.messages.rules import AWAKE, SentAs, Standing
 from app.store.database import Connection, Row, from_ms, milliseconds, now_ms, to_ms
 
 MINUTE = timedelta(minutes=1)
@@ -43,8 +43,12 @@ def read(connection: Connection, row: Row, phone: str, around: Surroundings) -> 
         {"id": row["id"], "guest": row["guest"], "dedupe_key": row["dedupe_key"], "now": now},
     ).fetchone()
     kind = Kind(row["kind"])
-    zone = _zone(connection, row["guest"], found["time_zone"], phone, around)
     is_notice = kind is Kind.NOTICE
+    # Whoever has just written is awake, and where their clock stands need not be found out.
+    is_awake = found["wrote_at"] is not None and now < found["wrote_at"] + milliseconds(AWAKE)
+    zone = around.property_zone
+    if is_notice or not is_awake:
+        zone = _zone(connection, row["guest"], found["time_zone"], phone, around)
     limited = found["asked_at"] is not None and now < found["asked_at"] + milliseconds(LIMITED_FOR)
     limits = around.limits
     return Standing(
