@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any, Self
 
 import yaml
@@ -26,7 +26,7 @@ class HostFile:
     lines: dict[Place, int]
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Traversable) -> Self:
         """Read it.
 
         :raises HostFileError: for a file that isn't there, isn't UTF-8, isn't YAML, isn't a list of
@@ -56,7 +56,7 @@ class HostFile:
         return None
 
 
-def _explain(path: Path, error: yaml.YAMLError) -> str:
+def _explain(path: Traversable, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}, line {mark.line + 1}" if mark else str(path)
     problem = getattr(error, "problem", None) or "unreadable"
@@ -67,7 +67,7 @@ def _explain(path: Path, error: yaml.YAMLError) -> str:
 
 
 def _mapping(
-    path: Path, node: yaml.MappingNode, at: Place, lines: dict[Place, int]
+    path: Traversable, node: yaml.MappingNode, at: Place, lines: dict[Place, int]
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -85,7 +85,7 @@ def _mapping(
     return found
 
 
-def _value(path: Path, node: yaml.Node, at: Place, lines: dict[Place, int]) -> Any:
+def _value(path: Traversable, node: yaml.Node, at: Place, lines: dict[Place, int]) -> Any:
     if isinstance(node, yaml.MappingNode):
         return _mapping(path, node, at, lines)
     if isinstance(node, yaml.SequenceNode):

@@ -24,7 +24,16 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.settings_values import CommaSeparated, Duration, is_placeholder
+from app.settings_values import (
+    Duration,
+    ListenAddresses,
+    LogLevel,
+    MailAddress,
+    MailAddresses,
+    Phones,
+    SecretUrl,
+    is_placeholder,
+)
 
 ENV_FILE_VARIABLE = "PORTIERE_ENV_FILE"
 # Both keys are 256 bits: AES-256-GCM and HMAC-SHA256.
@@ -88,7 +97,7 @@ class Settings(BaseSettings):
     leader_url: AnyHttpUrl | None = Field(
         None, description="Where a standby's gateway forwards to, over the private link."
     )
-    gateway_bind: CommaSeparated = Field(
+    gateway_bind: ListenAddresses = Field(
         ["127.0.0.1:8080"],
         description="Addresses the gateway listens on, host:port, comma-separated.",
     )
@@ -128,7 +137,7 @@ class Settings(BaseSettings):
     log_dir: Path | None = Field(
         None, description="Where log files go, rotated; without it logs go to standard error."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     worker_threads: int = Field(8, ge=1, le=64, description="Threads of one worker process.")
     send_timeout: Duration = Field(
         timedelta(seconds=10), description="How long the provider may take to answer a send."
@@ -163,16 +172,26 @@ class Settings(BaseSettings):
         None, description="Folder with message templates of your own (docs/templates.md)."
     )
 
-    alert_whatsapp: CommaSeparated = Field(
+    takeover_remind: Duration = Field(
+        timedelta(minutes=15),
+        gt=timedelta(0),
+        description="How long a guest waits for a person before the desk is called again.",
+    )
+    departure_notice_at: time = Field(
+        time(18),
+        description="When guests who leave tomorrow are told how, by the property's clock.",
+    )
+    alert_whatsapp: Phones = Field(
         [], description="Phones of the desk that alerts go to on WhatsApp, comma-separated."
     )
-    alert_slack_url: SecretStr | None = Field(
-        None, description="Slack's incoming webhook that alerts go to; who knows it may write."
+    alert_slack_url: SecretUrl = Field(
+        SecretStr(""),
+        description="Slack's incoming webhook that alerts go to; who knows it may write.",
     )
-    alert_email_to: CommaSeparated = Field(
+    alert_email_to: MailAddresses = Field(
         [], description="Mail addresses that alerts go to, comma-separated."
     )
-    alert_email_from: str = Field("", description="Sender of those mails.")
+    alert_email_from: MailAddress = Field("", description="Sender of those mails.")
     mail_host: str = Field("", description="Mail server (SMTP) that takes them.")
     mail_port: int = Field(587, ge=1, le=65535, description="Its port.")
     mail_security: MailSecurity = Field(
@@ -186,22 +205,6 @@ class Settings(BaseSettings):
     def _no_placeholder(cls, value: SecretStr) -> SecretStr:
         if is_placeholder(value):
             raise ValueError("still holds a placeholder: put the real value there")
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-        return value.upper()
-
-    @field_validator("gateway_bind")
-    @classmethod
-    def _addresses(cls, value: list[str]) -> list[str]:
-        for address in value:
-            host, _, port = address.rpartition(":")
-            if not host or not port.isdigit() or int(port) > 65535:
-                raise ValueError(f"{address!r} is not host:port")
         return value
 
     @model_validator(mode="after")

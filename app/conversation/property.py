@@ -11,7 +11,6 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from app.conversation.hostfile import HostFile, HostFileError
 from app.conversation.language import Language
 from app.conversation.property_fields import (
     DEFAULT_LANGUAGE,
@@ -25,6 +24,7 @@ from app.conversation.property_fields import (
     Time,
     TimeZone,
 )
+from app.hostfile import HostFile, HostFileError
 
 
 class PropertyError(Exception):

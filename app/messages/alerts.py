@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.settings import Settings
-from app.store.database import Connection, Database, milliseconds, now_ms
-from app.store.seal import Seal
+from app.store.database import Connection, Database, Row, milliseconds, now_ms
+from app.store.seal import Seal, SealError
 
 # Longer than any channel takes to answer: then whoever had claimed the delivery is gone.
 CLAIM_TIME = timedelta(minutes=1)
@@ -25,11 +25,11 @@ class Channel(StrEnum):
 
 
 def configured(settings: Settings) -> tuple[Channel, ...]:
-    """The channels that the host has configured."""
+    """The channels that the host has configured; what may keep the others waiting comes last."""
     found = {
-        Channel.SLACK: settings.alert_slack_url is not None,
-        Channel.EMAIL: bool(settings.alert_email_to),
         Channel.WHATSAPP: bool(settings.alert_whatsapp),
+        Channel.SLACK: bool(settings.alert_slack_url.get_secret_value()),
+        Channel.EMAIL: bool(settings.alert_email_to),
     }
     return tuple(channel for channel, is_there in found.items() if is_there)
 
@@ -88,40 +88,37 @@ class Alerts:
         If it doesn't come back with :meth:`delivered`, :meth:`postpone` or :meth:`failed`, it is
         due again after :data:`CLAIM_TIME`: an alert may come twice, and never gets lost.
         """
-        now = now_ms()
-        if self._database.one(_DUE, {"now": now}) is None:
-            return None  # asked without taking the write lock
-        with self._database.transaction(durable=False) as connection:
-            row = connection.execute(_DUE, {"now": now}).fetchone()
-            if row is None:
-                return None
-            connection.execute(
-                "UPDATE alert_deliveries SET attempts = attempts + 1, next_at = ? WHERE id = ?",
-                (now + milliseconds(CLAIM_TIME), row["id"]),
+        while (row := self._claim_row()) is not None:
+            try:
+                text = self._seal.open(row["sealed_text"], f"alerts.text:{row['key']}")
+            except SealError as error:
+                self.failed(row["id"], str(error))
+                continue
+            return Delivery(
+                delivery_id=row["id"],
+                alert_id=row["alert_id"],
+                channel=Channel(row["channel"]),
+                kind=row["kind"],
+                text=text,
+                urgent=bool(row["urgent"]),
+                attempts=row["attempts"] + 1,
             )
-        return Delivery(
-            delivery_id=row["id"],
-            alert_id=row["alert_id"],
-            channel=Channel(row["channel"]),
-            kind=row["kind"],
-            text=self._seal.open(row["sealed_text"], f"alerts.text:{row['key']}"),
-            urgent=bool(row["urgent"]),
-            attempts=row["attempts"] + 1,
-        )
+        return None
 
-    def delivered(self, connection: Connection, delivery_id: int) -> None:
-        """It reached the channel; in the caller's transaction."""
-        connection.execute(
+    def delivered(self, connection: Connection, delivery_id: int) -> bool:
+        """It reached the channel; in the caller's transaction. False if it was erased meanwhile."""
+        changed = connection.execute(
             "UPDATE alert_deliveries SET state = 'sent', sent_at = ?, note = NULL WHERE id = ?",
             (now_ms(), delivery_id),
         )
+        return changed.rowcount == 1
 
     def postpone(self, delivery: Delivery, reason: str, after: timedelta | None = None) -> bool:
-        """Try again later, by ``after`` or ever more seldom; False once it is given up."""
+        """Try again later, by ``after`` or ever more seldom; False if given up or erased."""
         backoff = min(milliseconds(LONGEST_WAIT), 1000 << min(delivery.attempts, 20))
         now = now_ms()
         with self._database.transaction(durable=False) as connection:
-            (row,) = connection.execute(
+            rows = connection.execute(
                 _POSTPONE,
                 {
                     "id": delivery.delivery_id,
@@ -130,7 +127,7 @@ class Alerts:
                     "too_old": now - milliseconds(GIVEN_UP_AFTER),
                 },
             ).fetchall()
-        return bool(row["state"] == "pending")
+        return bool(rows) and rows[0]["state"] == "pending"
 
     def failed(self, delivery_id: int, reason: str) -> None:
         """It never will reach the channel."""
@@ -139,6 +136,19 @@ class Alerts:
                 "UPDATE alert_deliveries SET state = 'failed', note = ? WHERE id = ?",
                 (reason, delivery_id),
             )
+
+    def _claim_row(self) -> Row | None:
+        now = now_ms()
+        if self._database.one(_DUE, {"now": now}) is None:
+            return None  # asked without taking the write lock
+        with self._database.transaction(durable=False) as connection:
+            found: list[Row] = connection.execute(_DUE, {"now": now}).fetchall()
+            for row in found:
+                connection.execute(
+                    "UPDATE alert_deliveries SET attempts = attempts + 1, next_at = ? WHERE id = ?",
+                    (now + milliseconds(CLAIM_TIME), row["id"]),
+                )
+        return found[0] if found else None
 
 
 _DUE = """

@@ -17,6 +17,7 @@ from app.work.broker import make_broker
 from app.work.desk import make_desk
 from app.work.relay import Dispatcher, Relay
 from app.work.reports import Reports
+from app.work.rounds import Rounds
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ def run(settings: Settings) -> None:
     )
     reports = Reports(desk, dispatcher)
     alerting = Alerting(settings, desk)
+    rounds = Rounds(settings, desk)
     # 20 ms is only how often a busy worker looks for room; an idle one is woken by Redis.
     worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=20)
 
@@ -59,10 +61,12 @@ def run(settings: Settings) -> None:
     relay.start()
     reports.start()
     alerting.start()
+    rounds.start()
     log.info("worker_ready", threads=settings.worker_threads)
     stopping.wait()
 
     log.info("worker_stopping")
+    rounds.stop()
     alerting.stop()
     reports.stop()
     relay.stop()

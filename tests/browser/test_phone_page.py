@@ -159,3 +159,40 @@ def test_every_fault_can_be_switched_on_and_fits(page: Page, watched: Watched, d
     assert watched.overflow() == []
     page.get_by_role("button", name="Start over").click()
     expect(page.locator(".fault.on")).to_have_count(0)
+
+
+def test_a_button_is_tapped_and_comes_back_as_a_choice(
+    page: Page, watched: Watched, demo: str
+) -> None:
+    _say(page, "Possiamo fare il check-out più tardi?")
+    buttons = page.locator(".theirs .choice")
+    expect(buttons).to_have_count(2)
+    title = buttons.first.inner_text()
+    assert watched.overflow() == []
+    buttons.first.click()
+    expect(page.locator(".mine .bubble-text")).to_have_text(
+        ["Possiamo fare il check-out più tardi?", title]
+    )
+    expect(page.locator(".theirs")).to_have_count(2)
+    results = httpx.get(f"{demo}/sandbox/messages?phone=%2B390000000001").json()["results"]
+    (offer,) = (message for message in results if message["content_type"] == "Interactive")
+    tapped = [message["payload"] for message in results if message["direction"] == "Inbound"]
+    assert tapped == [None, offer["parts"]["buttons"][0]["payload"]]
+
+
+def test_an_album_is_ten_messages(page: Page, watched: Watched) -> None:
+    page.get_by_role("button", name="Ten photos").click()
+    expect(page.locator(".mine .bubble-file")).to_have_count(10)
+    expect(page.locator(".mine .bubble-file").last).to_have_text("photo-10.jpg")
+    expect(page.locator(".theirs").first).to_be_visible()
+    assert watched.overflow() == []
+
+
+def test_a_person_at_the_desk_writes_from_spokis_inbox(page: Page, demo: str) -> None:
+    box = page.get_by_role("textbox", name="As a person at the desk")
+    box.fill("Ci penso io, un momento.")
+    box.press("Enter")
+    expect(page.locator(".theirs .bubble-text")).to_have_text("Ci penso io, un momento.")
+    expect(page.locator(".theirs .bubble-foot")).to_have_text("Written by a person")
+    expect(page.locator(".theirs [data-status=Read]")).to_be_visible()
+    assert httpx.get(f"{demo}/sandbox/sends").json()["count"] == 0

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Low to high, as docs/architecture.md has them.
 LAYERS = (
-    ("settings", "settings_values", "logs", "heap"),
+    ("settings", "settings_values", "hostfile", "logs", "heap"),
     ("store",),
     ("guests",),
     ("messages",),

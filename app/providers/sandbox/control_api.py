@@ -12,7 +12,7 @@ from app.providers.sandbox.config import SandboxSettings
 from app.providers.sandbox.faults import KINDS, Faults
 from app.providers.sandbox.requests import Phone, parse
 from app.providers.sandbox.spoki_api import sandbox_of
-from app.providers.sandbox.state import SendCall
+from app.providers.sandbox.state import Message, SendCall
 
 router = APIRouter(prefix="/sandbox")
 
@@ -40,6 +40,26 @@ class Written(BaseModel):
     text: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(None, max_length=80)
     payload: str | None = Field(None, max_length=256)
+
+
+class Photos(BaseModel):
+    """Photos that a guest sends; several are an album."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phone: Phone
+    count: int = Field(1, ge=1, le=30)  # as many as WhatsApp lets anybody send at once
+    caption: str = Field("", max_length=1024)
+    name: str | None = Field(None, max_length=80)
+
+
+class WrittenByPerson(BaseModel):
+    """What somebody at the desk writes from Spoki's own inbox."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    phone: Phone
+    text: str = Field(min_length=1, max_length=4096)
 
 
 @router.get("/status")
@@ -72,10 +92,22 @@ async def inbound(request: Request, written: Written) -> dict[str, Any]:
     """Send a guest's message as a webhook."""
     sandbox = await sandbox_of(request)
     message = sandbox.write(written.phone, written.text, written.name, written.payload)
-    return {
-        "uuid": message.uuid,
-        "event_uuids": [report.event_uuid for report in message.reports],
-    }
+    return _sent(message)
+
+
+@router.post("/photos", status_code=202)
+async def photos(request: Request, given: Photos) -> dict[str, Any]:
+    """Send a guest's photos, a webhook each."""
+    sandbox = await sandbox_of(request)
+    sent = sandbox.send_photos(given.phone, given.count, given.caption, given.name)
+    return {"results": [_sent(message) for message in sent]}
+
+
+@router.post("/desk", status_code=202)
+async def desk(request: Request, written: WrittenByPerson) -> dict[str, Any]:
+    """Write to a guest from Spoki's own inbox, as a person at the desk."""
+    sandbox = await sandbox_of(request)
+    return {"uuid": sandbox.write_by_person(written.phone, written.text).uuid}
 
 
 @router.get("/messages")
@@ -151,6 +183,13 @@ async def events(request: Request) -> AsyncIterator[ServerSentEvent]:
     """Stream what happens, for the phone page."""
     async for name, data in (await sandbox_of(request)).feed.listen():
         yield ServerSentEvent(event=name, data=data)
+
+
+def _sent(message: Message) -> dict[str, Any]:
+    return {
+        "uuid": message.uuid,
+        "event_uuids": [report.event_uuid for report in message.reports],
+    }
 
 
 def _shown(call: SendCall) -> dict[str, Any]:

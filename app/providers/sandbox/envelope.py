@@ -10,6 +10,9 @@ from app.providers.sandbox.state import Message, Report
 # Spoki keeps one chat per guest; any namespace will do as long as it stays the same.
 _CHATS = uuid.UUID("6f0b7d52-2a55-4c0e-9d6b-0b8f3d3f5a10")
 _CHAT_URL = "https://app.spoki.com/chats/"
+# Who writes from Spoki's inbox.
+_DESK = "desk@example.invalid"
+_TIME = {"Image": "timestamp"}
 
 
 def body(message: Message, report: Report, account_phone: str) -> bytes:
@@ -39,7 +42,7 @@ def _inbound(message: Message, account_phone: str) -> dict[str, Any]:
         from_phone=message.phone,
         to_phone=account_phone,
         send_status="---",
-        preview=message.text,
+        preview=message.text or message.content_type,
     )
 
 
@@ -57,8 +60,8 @@ def _outbound(message: Message, report: Report, account_phone: str) -> dict[str,
     ) | {
         "template": message.template,
         "is_sent_from_ai": False,
-        "sender_id": None,
-        "sender_ref": None,
+        "sender_id": message.sender_id,
+        "sender_ref": None if message.sender_id is None else _DESK,
     }
 
 
@@ -81,15 +84,39 @@ def _data(message: Message, **given: Any) -> dict[str, Any]:
         "error_code": given.get("error_code"),
         "error_url": None,
         "preview": given["preview"],
-        "text": message.text,
-        "timestamp_ms": int(message.created_at),
+        "text": message.text or None,
+        # A text has its time in `timestamp_ms`, an image in `timestamp`; both are milliseconds.
+        _TIME.get(message.content_type, "timestamp_ms"): int(message.created_at),
         "created_datetime": created.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "mediamessage_set": [],
+        "mediamessage_set": _files(message) if message.direction == "Inbound" else [],
         "locationmessage": None,
         "contactsmessage_set": [],
-        "contact": None,
+        "contact": _contact(message),
         "metadata": message.metadata,
         "payload": message.payload,
         "chat_uuid": chat_uuid,
         "chat_link": f"{_CHAT_URL}{chat_uuid}",
     }
+
+
+def _files(message: Message) -> list[dict[str, Any]]:
+    """The photo of a guest's message, if it is one."""
+    media = message.parts.get("media")
+    if media is None:
+        return []
+    file = {
+        "content_type": "image/jpeg",
+        "id": message.id,
+        "media": media["url"],
+        "timestamp": int(message.created_at),
+        "title": None,
+    }
+    return [file]
+
+
+def _contact(message: Message) -> dict[str, str] | None:
+    """Who the guest is in the account's contacts, where the phone page told a name."""
+    if message.name is None:
+        return None
+    first_name, _, last_name = message.name.partition(" ")
+    return {"phone": message.phone, "first_name": first_name, "last_name": last_name}

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -18,6 +17,15 @@ from pydantic import (
 )
 
 from app.providers.sandbox.errors import ApiError, field_errors
+from app.providers.sandbox.interactive import (
+    BodyText,
+    Buttons,
+    Choices,
+    Footer,
+    Header,
+    LongText,
+    Part,
+)
 from app.providers.sandbox.phones import valid_phone
 from app.providers.sandbox.templates import TEMPLATES, Template, fill, missing_fields
 
@@ -32,68 +40,7 @@ Phone = Annotated[str, AfterValidator(_phone)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 
 
-def _text(limit: int) -> Any:
-    return StringConstraints(min_length=1, max_length=limit)
-
-
-# The lengths are those of WhatsApp's Cloud API, which Spoki stands on; 3 and 20 are Spoki's too.
-LongText = Annotated[str, _text(4096)]
-BodyText = Annotated[str, _text(1024)]
-ButtonText = Annotated[str, _text(20)]
-ShortText = Annotated[str, _text(60)]
-RowTitle = Annotated[str, _text(24)]
-RowDescription = Annotated[str, StringConstraints(max_length=72)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class Header(_Part):
-    """``format`` is what WhatsApp allows above an interactive message."""
-
-    format: Literal["TEXT", "Text", "text"]
-    text: ShortText
-
-
-class Footer(_Part):
-    """The small print under an interactive message."""
-
-    text: ShortText
-
-
-class Button(_Part):
-    """A quick reply; ``payload`` comes back in the guest's ``message.inbound``."""
-
-    button_type: Literal["quick_reply"]
-    text: ButtonText
-    order: Annotated[int, Field(ge=0)]
-    payload: Annotated[str, _text(256)]
-
-
-class Row(_Part):
-    """One choice of a list."""
-
-    title: RowTitle
-    description: RowDescription = ""
-    payload: Annotated[str, _text(200)]
-
-
-class Section(_Part):
-    """A group of choices."""
-
-    title: RowTitle
-    rows: Annotated[list[Row], Field(min_length=1, max_length=10)]
-
-
-class Choices(_Part):
-    """The list behind the button of a list message."""
-
-    title: ButtonText
-    sections: Annotated[list[Section], Field(min_length=1, max_length=10)]
-
-
-class Media(_Part):
+class Media(Part):
     """A file that WhatsApp fetches."""
 
     url: Url
@@ -101,14 +48,14 @@ class Media(_Part):
     language: str | None = None
 
 
-class TemplateButton(_Part):
+class TemplateButton(Part):
     """The payload of one of the template's own buttons."""
 
     order: Annotated[int, Field(ge=0)]
     payload: str = ""
 
 
-class Send(_Part, ABC):
+class Send(Part, ABC):
     """What every send has."""
 
     type: Literal["Template", "Message"]
@@ -172,7 +119,7 @@ class InteractiveSend(Send):
     type: Literal["Message"]
     content_type: Literal["Interactive"]
     text: BodyText
-    buttons: Annotated[list[Button], Field(min_length=1, max_length=3)]
+    buttons: Buttons
     header: Header | None = None
     footer: Footer | None = None
 
@@ -209,7 +156,7 @@ class MediaSend(Send):
         return self.text or self.media.filename or self.content_type
 
 
-class Contact(_Part):
+class Contact(Part):
     """What ``contacts/sync/`` takes: created or updated by ``phone``."""
 
     phone: Phone
@@ -221,7 +168,7 @@ class Contact(_Part):
     custom_fields: dict[str, str] | None = None
 
 
-class Subscription(_Part):
+class Subscription(Part):
     """What ``external-webhooks/`` takes. Only version 2 is signed as this project checks it."""
 
     event: Literal[

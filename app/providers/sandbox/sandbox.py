@@ -17,6 +17,8 @@ from app.providers.sandbox.subscriptions import Hook, Hooks
 
 # The parts of a send that the phone page draws around the text.
 DRAWN = {"header", "footer", "buttons", "list", "media", "header_media"}
+# Who of the account writes from Spoki's inbox; any number will do.
+DESK_SENDER_ID = 4101
 
 
 @dataclass(slots=True)
@@ -58,10 +60,25 @@ class Sandbox:
 
     def write(self, phone: str, text: str, name: str | None, payload: str | None) -> Message:
         """A guest writes ``text``; ``payload`` is that of the quick reply that was tapped."""
-        message = self.state.add_inbound(phone, text, payload)
-        message.name = name
-        self._report(message, "message.inbound", "---")
+        message = self.state.add_inbound(phone, text)
+        message.payload = payload
+        return self._arrived(message, name)
+
+    def send_photos(self, phone: str, count: int, caption: str, name: str | None) -> list[Message]:
+        """A guest sends photos: each is a message of its own, and the first has the caption."""
+        photos = []
+        for number in range(1, count + 1):
+            message = self.state.add_inbound(phone, caption if number == 1 else "", "Image")
+            url = f"https://files.example.invalid/{message.uuid}.jpg"
+            message.parts = {"media": {"url": url, "filename": f"photo-{number}.jpg"}}
+            photos.append(self._arrived(message, name))
+        return photos
+
+    def write_by_person(self, phone: str, text: str) -> Message:
+        """Somebody at the desk writes to a guest from Spoki's own inbox."""
+        message = self.state.add_by_person(phone, text, DESK_SENDER_ID)
         self.show(message)
+        self._schedule_statuses(message)
         return message
 
     def accept(self, send: Send, call: SendCall) -> Message:
@@ -94,6 +111,12 @@ class Sandbox:
         content = encode(hook.event, report.event_uuid, report.at, {"test": True})
         self.dispatcher.put(Delivery(f"test-{hook.id}", hook, content, report, lambda: None))
         return report.event_uuid
+
+    def _arrived(self, message: Message, name: str | None) -> Message:
+        message.name = name
+        self._report(message, "message.inbound", "---")
+        self.show(message)
+        return message
 
     def _initial_settings(self) -> SandboxSettings:
         return SandboxSettings(status_gap_ms=round(self.config.status_gap * 1000))

@@ -56,6 +56,7 @@ class Message:
     metadata: dict[str, Any] | None = None
     template: int | None = None
     payload: str | None = None
+    sender_id: int | None = None
     error_code: str | None = None
     parts: dict[str, Any] = field(default_factory=dict)
     send_received_at: float | None = None
@@ -103,11 +104,16 @@ class State:
         self._unanswered.clear()
         self.sends.clear()
 
-    def add_inbound(self, phone: str, text: str, payload: str | None = None) -> Message:
-        """Keep what a guest wrote."""
-        message = self._new(phone, "Inbound", "Text", text, "Queued")
-        message.payload = payload
+    def add_inbound(self, phone: str, text: str, content_type: str = "Text") -> Message:
+        """Keep what a guest wrote, or the caption of what they sent."""
+        message = self._new(phone, "Inbound", content_type, text, "Queued")
         self._unanswered.setdefault(phone, deque()).append(message)
+        return message
+
+    def add_by_person(self, phone: str, text: str, sender_id: int) -> Message:
+        """Keep what somebody wrote in Spoki's inbox; how long that took says nothing of us."""
+        message = self._new(phone, "Outbound", "Text", text, "Pending")
+        message.sender_id = sender_id
         return message
 
     def add_outbound(self, phone: str, content_type: str, text: str, received_at: float) -> Message:

@@ -1,7 +1,14 @@
-"""The account's message templates, one of each status; placeholders are ``%%FIELD%%``."""
+"""The account's message templates; placeholders are ``%%FIELD%%``.
+
+One of each status, and after them all of Portiere's own, approved in each of their languages.
+"""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from app.messages import catalogue
+from app.messages.catalogue import LANGUAGES, PROPERTY
 
 PLACEHOLDER = re.compile(r"%%([A-Z0-9_]+)%%")
 # Spoki's status numbers: 0 draft, 1 pending, 2 and 4 approved, 3 rejected.
@@ -59,6 +66,27 @@ _BEFORE_ARRIVAL = {
     "es": "%%FIRST_NAME%%, le esperamos el %%CHECKIN_DATE%%. ¿A qué hora llegará?",
 }
 
+# The first of Portiere's own; the others follow it by name.
+FIRST_OWN = 7101
+
+
+def _own() -> Iterator[Template]:
+    """Portiere's templates with placeholders in place of their variables."""
+    found = catalogue.load(None, _placeholder(PROPERTY), "spoki")
+    for number, name in enumerate(sorted(found.names), start=FIRST_OWN):
+        category = "MARKETING" if found.is_marketing(name) else "UTILITY"
+        bodies = {}
+        for language in LANGUAGES:
+            names = found.reference(name, language).parameters
+            values = {each: _placeholder(each) for each in names if each != PROPERTY}
+            bodies[language] = found.render(name, language, values).text
+        yield Template(number, f"portiere_{name}", category, 2, bodies)
+
+
+def _placeholder(name: str) -> str:
+    return f"%%{name.upper()}%%"
+
+
 TEMPLATES = {
     template.id: template
     for template in (
@@ -67,5 +95,6 @@ TEMPLATES = {
         Template(7003, "thank_you", "MARKETING", 0, {"it": "Grazie, a presto!"}),
         Template(7004, "review_request", "MARKETING", 1, {"it": "Com'è andata?"}),
         Template(7005, "late_offer", "MARKETING", 3, {"it": "Un'offerta per lei."}),
+        *_own(),
     )
 }

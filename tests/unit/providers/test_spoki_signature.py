@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.providers.spoki_signature import SignatureError, sign, verify
+from app.providers.incoming import SignatureError
+from app.providers.spoki_signature import sign, verify
 
 BODY = b'{"event":"test"}'
 HEADER = "t=1000,v2=e28ae6c4659970f6661d7f4c2490c98e2d3c6b8d033bc8802d40f7ec8429461a"

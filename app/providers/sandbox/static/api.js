@@ -19,6 +19,8 @@ export const status = () => call("GET", "status");
 export const conversation = (phone) =>
   call("GET", `messages?phone=${encodeURIComponent(phone)}`).then((page) => page.results);
 export const write = (message) => call("POST", "inbound", message);
+export const sendPhotos = (photos) => call("POST", "photos", photos);
+export const writeByPerson = (message) => call("POST", "desk", message);
 export const faults = () => call("GET", "faults");
 export const putFault = (name, fault) => call("PUT", `faults/${name}`, fault);
 export const dropFault = (name) => call("DELETE", `faults/${name}`);

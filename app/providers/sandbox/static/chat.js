@@ -83,8 +83,9 @@ function draw(message, onReply) {
   for (const file of [media, headerMedia]) {
     if (file) bubble.append(make("p", "bubble-file", file.filename || message.content_type));
   }
-  bubble.append(make("p", "bubble-text", message.text));
+  if (message.text) bubble.append(make("p", "bubble-text", message.text));
   if (footer) bubble.append(make("p", "bubble-foot", footer.text));
+  if (message.sender_id !== null) bubble.append(make("p", "bubble-foot", "Written by a person"));
   const foot = make("p", "meta");
   foot.append(...meta(message));
   bubble.append(foot);

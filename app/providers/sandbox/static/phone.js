@@ -31,6 +31,19 @@ async function write(words, payload = null) {
   }
 }
 
+async function attempt(call) {
+  byId("notice").textContent = "";
+  try {
+    await call;
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function sendPhotos(count) {
+  attempt(api.sendPhotos({ phone: guest.phone, name: guest.name, count }));
+}
+
 function arrived(message) {
   if (arriving) {
     arriving.push(message);
@@ -141,12 +154,22 @@ byId("compose").addEventListener("submit", (event) => {
   text.focus();
   write(words);
 });
-text.addEventListener("keydown", (event) => {
-  // isComposing: Enter then belongs to the input method, not to the message.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+byId("by-person").addEventListener("submit", (event) => {
   event.preventDefault();
-  byId("compose").requestSubmit();
+  const words = byId("person-text").value.trim();
+  byId("person-text").value = "";
+  if (words) attempt(api.writeByPerson({ phone: guest.phone, text: words }));
 });
+for (const box of [text, byId("person-text")]) {
+  box.addEventListener("keydown", (event) => {
+    // isComposing: Enter then belongs to the input method, not to the message.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    box.form.requestSubmit();
+  });
+}
+byId("photo").addEventListener("click", () => sendPhotos(1));
+byId("album").addEventListener("click", () => sendPhotos(10));
 byId("reset").addEventListener("click", () => api.reset().then(() => unread.clear()).then(showUnread).catch(complain));
 
 api.status().then((status) => {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
+from app.messages import catalogue
 from app.providers.sandbox import config as configuration
 from app.providers.sandbox import control_api, spoki_api
 from app.providers.sandbox.faults import KINDS
@@ -15,6 +16,7 @@ from app.providers.sandbox.state import SendCall, State, now_ms
 from app.settings import SettingsError
 from tests.unit.providers.sandbox.conftest import API_KEY, GUEST, Api
 
+OWN = sorted(catalogue.load(None, "Casa Prova", "spoki").names)
 DOCS = Path(__file__).parents[4] / "docs" / "sandbox.md"
 STATIC = Path(configuration.__file__).parent / "static"
 KEY = {"X-Spoki-Api-Key": API_KEY}
@@ -22,12 +24,27 @@ KEY = {"X-Spoki-Api-Key": API_KEY}
 
 def test_templates_are_listed_in_pages(api: Api) -> None:
     page = api.http.get("/api/1/templates/?page_size=2", headers=KEY).json()
-    assert (page["count"], len(page["results"])) == (5, 2)
+    assert (page["count"], len(page["results"])) == (5 + len(OWN), 2)
     ids = [template["id"] for template in page["results"]]
     while page["next"]:
         page = api.http.get(page["next"], headers=KEY).json()
         ids += [template["id"] for template in page["results"]]
-    assert ids == [7001, 7002, 7003, 7004, 7005]
+    assert ids == [7001, 7002, 7003, 7004, 7005, *range(7101, 7101 + len(OWN))]
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_our_own_templates_are_sent_and_shown_filled(api: Api, name: str, language: str) -> None:
+    listed = api.http.get("/api/1/templates/?page_size=100", headers=KEY).json()["results"]
+    (template,) = (each["id"] for each in listed if each["name"] == f"portiere_{name}")
+    found = catalogue.load(None, "Casa Prova", "spoki")
+    names = found.reference(name, language).parameters
+    given = {each: f"<{each}>" for each in names if each != catalogue.PROPERTY}
+    message = found.render(name, language, given)
+    fields = {each.upper(): message.variables[each] for each in names}
+    body = {"type": "Template", "phone": GUEST, "template": template, "language": language}
+    assert api.send(body | {"custom_fields": fields}).status_code == 201
+    assert api.messages()[0]["text"] == message.text
 
 
 def test_a_contact_is_updated_by_its_phone(api: Api) -> None:

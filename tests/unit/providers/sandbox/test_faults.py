@@ -5,8 +5,9 @@ import time
 import httpx
 import pytest
 
+from app.providers.incoming import SignatureError
 from app.providers.sandbox.faults import KINDS, Faults
-from app.providers.spoki_signature import HEADER, SignatureError, verify
+from app.providers.spoki_signature import HEADER, verify
 from tests.unit.providers.sandbox.conftest import GUEST, SECRET, Api
 
 

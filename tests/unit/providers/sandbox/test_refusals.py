@@ -10,7 +10,12 @@ from tests.unit.providers.sandbox.conftest import API_KEY, Api
 
 SEND = "/api/1/messages/send/"
 KEY = {"X-Spoki-Api-Key": API_KEY}
+ROW = samples.LIST["list"]["sections"][0]["rows"]
 REQUIRED = ["This field is required."]
+
+
+def twice(value: str) -> list[str]:
+    return [f'"{value}" is there twice.']
 
 
 def _changed(body: dict[str, Any], path: str, value: object) -> dict[str, Any]:
@@ -109,7 +114,28 @@ def test_a_good_send_is_accepted(api: Api, body: dict[str, Any]) -> None:
             "link",
             {"buttons": [{"button_type": ['"link" is not a valid choice.']}]},
         ),
+        (samples.BUTTONS, "buttons.1.text", "La password", {"buttons": twice("La password")}),
+        (samples.BUTTONS, "buttons.1.payload", "wifi", {"buttons": twice("wifi")}),
         (samples.LIST, "list", ..., {"list": REQUIRED}),
+        (samples.LIST, "list.sections.0.rows", ROW * 2, {"list": twice("wifi")}),
+        (
+            samples.LIST,
+            "list.sections",
+            [{"title": "Casa", "rows": ROW * 6}] * 2,
+            {"list": ["Ensure this list has no more than 10 rows."]},
+        ),
+        (
+            samples.LIST,
+            "list.sections.0.rows.0.title",
+            "A title of 25 characters.",
+            {
+                "list": {
+                    "sections": [
+                        {"rows": [{"title": ["Ensure this field has no more than 24 characters."]}]}
+                    ]
+                }
+            },
+        ),
         (
             samples.LIST,
             "list.sections.0.rows.0.title",

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.messages.events import Delivery, InboundMessage, StatusReport
+from app.providers import spoki_events
 from app.providers.sandbox import dispatch
 from app.providers.spoki_signature import HEADER, sign, verify
 from tests.unit.providers.sandbox import samples
@@ -76,6 +78,38 @@ def test_a_quick_reply_carries_its_payload(api: Api) -> None:
     api.write("La password", payload="wifi", name="Ospite Prova")
     assert api.messages()[0]["name"] == "Ospite Prova"
     assert api.receiver.wait_for(1)[0].event["data"]["payload"] == "wifi"
+
+
+def test_the_photos_of_an_album_are_events_of_their_own(api: Api) -> None:
+    sent = api.http.post("/sandbox/photos", json={"phone": GUEST, "count": 10, "caption": "Ecco"})
+    hooks = api.receiver.wait_for(10)
+    assert sent.status_code == 202
+    assert [hook.event["event_uuid"] for hook in hooks] == [
+        uuid for one in sent.json()["results"] for uuid in one["event_uuids"]
+    ]
+    contents = [spoki_events.parse(hook.body).content for hook in hooks]
+    assert [(one.text, one.media) for one in contents if isinstance(one, InboundMessage)] == [
+        ("Ecco", ("image",)),
+        *[("", ("image",))] * 9,
+    ]
+    assert "timestamp_ms" not in hooks[0].event["data"]
+
+
+def test_a_guest_with_a_name_is_a_contact(api: Api) -> None:
+    api.write("Ciao", name="Giulia Prova")
+    content = spoki_events.parse(api.receiver.wait_for(1)[0].body).content
+    assert isinstance(content, InboundMessage)
+    assert content.name == "Giulia Prova"
+
+
+def test_what_a_person_writes_in_spokis_inbox_is_reported_as_theirs(api: Api) -> None:
+    body = {"phone": GUEST, "text": "Ci penso io."}
+    uuid = api.http.post("/sandbox/desk", json=body).json()["uuid"]
+    reports = [spoki_events.parse(hook.body).content for hook in api.receiver.wait_for(3)]
+    assert reports[0] == StatusReport(uuid, None, Delivery.SENT, phone=GUEST, by_person=True)
+    assert all(one.by_person for one in reports if isinstance(one, StatusReport))
+    assert _shape(api.receiver.got[0].event)[:4] == _shape(samples.OUTBOUND)[:4]
+    assert api.sends() == []
 
 
 def test_the_raw_utf8_body_is_signed(api: Api) -> None:
