@@ -60,6 +60,10 @@ bench: install packages ## Measure accepts a second, and webhook to send
 brain: install ## Teach the brain its examples anew (app/conversation/examples)
 	@$(BIN)/python -m app.conversation.training
 
+.PHONY: evaluate
+evaluate: install ## Measure the brain on messages it never saw; exit 1 while a goal is missed
+	@$(BIN)/python -m tests.evaluation
+
 .PHONY: lock
 lock: install ## Resolve the locks anew from pyproject.toml
 	$(UV) pip compile --universal --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.lock

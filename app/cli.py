@@ -127,12 +127,17 @@ def _failures(found: Settings) -> list[tuple[str, str]]:
     if found.role is Role.STANDBY:
         return []  # a standby holds no database or queue of its own to be checked
     from app.conversation import property as facts  # noqa: PLC0415 - only this command needs it
+    from app.messages import catalogue  # noqa: PLC0415 - the same
 
     failures = []
     try:
         facts.load(found.property_file)
     except facts.PropertyError as error:
         failures.append(("facts", str(error)))
+    try:
+        catalogue.load(found.templates, "", found.provider)
+    except catalogue.CatalogueError as error:
+        failures.append(("templates", str(error)))
     try:
         check_database(found.database)
     except StoreError as error:

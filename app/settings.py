@@ -215,6 +215,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PORTIERE_ALERT_EMAIL_TO needs PORTIERE_MAIL_HOST and PORTIERE_ALERT_EMAIL_FROM"
             )
+        if self.mail_user and is_placeholder(self.mail_password):
+            raise ValueError("PORTIERE_MAIL_USER needs PORTIERE_MAIL_PASSWORD")
         if missing := [
             name for name in NEEDED[self.provider] if is_placeholder(getattr(self, name))
         ]:

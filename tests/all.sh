@@ -12,6 +12,7 @@ part() {
 }
 
 part "check" tests/check.sh
+part "evaluation: what is measured was never learnt; training anew" pytest --quiet tests/evaluation
 # What the Vagrantfile holds, not whether this machine could run it.
 part "vagrant validate" vagrant validate --ignore-provider
 part "integration: real Redis, killed workers, a faulty Spoki" pytest --quiet tests/integration

@@ -20,7 +20,7 @@ PLACES: Final = 1 << 17
 _SHORTEST, _LONGEST = 2, 5
 _STEM: Final = 4  # letters: "parcheggio" and "parcheggiare" begin alike
 # What is longer than WhatsApp's own limit says nothing more.
-_LONGEST_MESSAGE: Final = 4096
+LONGEST_MESSAGE: Final = 4096
 
 _REACH: Final = 6  # words
 _DENIALS: Final = frozenset(
@@ -41,7 +41,7 @@ _WORD: Final = re.compile(r"[^\W_]+|[?!]|[^\w\s]")
 
 def words(text: str) -> list[str]:
     """The words and signs of a message, folded."""
-    folded = unicodedata.normalize("NFKD", text[:_LONGEST_MESSAGE].casefold())
+    folded = unicodedata.normalize("NFKD", text[:LONGEST_MESSAGE].casefold())
     plain = "".join(char for char in folded if not unicodedata.combining(char))
     return _WORD.findall(_RUN.sub(r"\1\1", plain))
 

@@ -64,7 +64,7 @@ def compose(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conv
         now=now,
         choice_id=message.choice_id,
         media=message.media,
-        known_language=Language(known.language) if known and known.language else None,
+        known_language=_spoken(known),
         topic=Intent(talk.topic) if talk.topic else None,
         bookings=tuple(desk.bookings.of_guest(message.phone, now.date())),
         offer=(
@@ -74,6 +74,12 @@ def compose(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conv
         ),
     )
     return replying.reply(turn, brain.understand(message.text).guesses, facts)
+
+
+def _spoken(known: Guest | None) -> Language | None:
+    """The language a guest is known by, if it is one of ours: a booking may come in any."""
+    spoken = known.language if known else None
+    return Language(spoken) if spoken in list(Language) else None
 
 
 def _muted(reply: Reply, talk: Conversation, known: Guest | None) -> Reply:

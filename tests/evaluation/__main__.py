@@ -10,6 +10,7 @@ import sys
 from app.conversation import brain
 from tests.evaluation import goals, memory, report
 from tests.evaluation.messages import Split, read
+from tests.evaluation.unseen import unseen
 from tests.evaluation.verdicts import judge
 
 
@@ -19,9 +20,11 @@ def main() -> None:
     parser.add_argument("--split", type=Split, choices=list(Split), default=Split.TEST)
     split: Split = parser.parse_args().split
     brain.warm_up()
-    verdicts = judge(read(split))
+    messages = unseen(split)
+    verdicts = judge(messages)
     measures = goals.measures(verdicts, memory.measured())
-    print(f"the brain on {split}, {len(verdicts)} messages\n")
+    left_out = len(read(split)) - len(messages)
+    print(f"the brain on {split}, {len(messages)} messages; {left_out} stand in the examples\n")
     print(*report.accuracies(verdicts), sep="\n", end="\n\n")
     print(*report.against_goals(measures), sep="\n")
     if split is Split.DEV:

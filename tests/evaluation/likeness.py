@@ -2,14 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from app.conversation import features
+
+# Characters. In a shorter text an edit makes another word: "no" and "ok", "stop" and "shop".
+_SHORTEST_WITH_EDITS: Final = 5
 
 
 def normalised(text: str) -> str:
     """The words without case, accents and punctuation; of signs alone, the signs."""
     pieces = features.words(text)
     return " ".join([piece for piece in pieces if piece.isalnum()] or pieces)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two normalised texts are as good as the same."""
+    if min(len(one), len(other)) < _SHORTEST_WITH_EDITS:
+        return one == other
+    return within_one_edit(one, other)
 
 
 def within_one_edit(one: str, other: str) -> bool:
@@ -23,7 +34,7 @@ def within_one_edit(one: str, other: str) -> bool:
 
 
 class Neighbours:
-    """Finds the texts within one edit of another, among many, without comparing with each.
+    """Finds the texts alike to another, among many, without comparing with each.
 
     One edit leaves the first or the second half of a text as it was: a neighbour begins with the
     one or ends with the other.
@@ -39,11 +50,11 @@ class Neighbours:
             self._by_end[len(text), text[half:]].add(text)
 
     def of(self, text: str) -> Iterator[str]:
-        """Those within one edit of ``text``, itself among them, each once."""
+        """Those alike to ``text``, itself among them, each once."""
         found: set[str] = set()
         for length in range(max(1, len(text) - 1), len(text) + 2):
             half = length // 2
             end = text[-(length - half) :]
             found |= self._by_start.get((length, text[:half]), set())
             found |= self._by_end.get((length, end), set())
-        return (one for one in found if within_one_edit(text, one))
+        return (one for one in found if alike(text, one))

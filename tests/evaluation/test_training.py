@@ -1,4 +1,4 @@
-"""Training anew makes the same brain. It takes half a minute: not one for the inner loop."""
+"""Training anew makes the same brain. It takes a minute of a core: not one for the inner loop."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +24,7 @@ def taught_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 @pytest.fixture
 def kept() -> list[Understanding]:
     """What the file in the tree makes of each message of dev."""
+    assert brain.learnt().digest == training.digest(), "examples or features changed: make brain"
     return [brain.understand(message.text) for message in read(Split.DEV)]
 
 

@@ -12,12 +12,16 @@ from tests.evaluation.messages import Message
 
 @dataclass(frozen=True)
 class Verdict:
-    """A message, the brain's main guess with its score, and the time it took."""
+    """A message, the brain's main guess with its score, and the time it took.
+
+    ``worked`` is the processor's part of it: what another process took away isn't in it.
+    """
 
     message: Message
     guess: Intent
     score: float
     took: timedelta
+    worked: timedelta
 
     @property
     def right(self) -> bool:
@@ -41,10 +45,11 @@ def judge(messages: Iterable[Message]) -> list[Verdict]:
 
 
 def _judge(message: Message) -> Verdict:
-    since = time.perf_counter()
+    since, worked_since = time.perf_counter(), time.thread_time()
     main = brain.understand(message.text).guesses[0]
+    worked = timedelta(seconds=time.thread_time() - worked_since)
     took = timedelta(seconds=time.perf_counter() - since)
-    return Verdict(message, main.intent, main.score, took)
+    return Verdict(message, main.intent, main.score, took, worked)
 
 
 def accuracy(verdicts: Sequence[Verdict]) -> float:
