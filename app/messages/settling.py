@@ -26,7 +26,7 @@ def settle(connection: Connection, report: StatusReport) -> bytes | None:
     Returns the blind index of the guest, or None if the message is not one of ours.
     """
     rows = connection.execute(
-        "SELECT id, guest, state FROM outbox "
+        "SELECT id, guest, state, provider_id FROM outbox "
         "WHERE idempotency_key = :key OR provider_id = :provider_id",
         {"key": report.idempotency_key, "provider_id": report.provider_id},
     ).fetchall()
@@ -52,6 +52,10 @@ def _apply(connection: Connection, row: Row, report: StatusReport) -> None:
             )
         return
     if _RANK[report.delivery] <= _RANK[state]:
+        return
+    # "Sent" that was overtaken by "Error" is no news. A failure without the provider's id was only
+    # our guess, when no answer had come.
+    if report.delivery is Delivery.SENT and state == "failed" and row["provider_id"]:
         return
     # The column is one of three names of ours.
     connection.execute(

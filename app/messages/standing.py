@@ -48,7 +48,9 @@ def read(connection: Connection, row: Row, phone: str, around: Surroundings) -> 
     is_awake = found["wrote_at"] is not None and now < found["wrote_at"] + milliseconds(AWAKE)
     zone = around.property_zone
     if is_notice or not is_awake:
-        zone = _zone(connection, row["guest"], found["time_zone"], phone, around)
+        is_here = _is_here(connection, row["guest"], around.property_zone, now)
+        known = None if is_here else _zone_elsewhere(found["time_zone"], phone)
+        zone = known or around.property_zone
     limited = found["asked_at"] is not None and now < found["asked_at"] + milliseconds(LIMITED_FOR)
     limits = around.limits
     return Standing(
@@ -72,16 +74,15 @@ def _time(moment: int | None) -> datetime | None:
     return None if moment is None else from_ms(moment)
 
 
-def _zone(
-    connection: Connection, guest: bytes, known: str | None, phone: str, around: Surroundings
-) -> ZoneInfo:
-    """Where the guest is: with us during a stay, else where they said, or their phone tells."""
-    today = datetime.now(around.property_zone).date().isoformat()
-    if connection.execute(_STAYS, {"guest": guest, "today": today}).fetchone():
-        return around.property_zone
-    if known:
-        return ZoneInfo(known)
-    return _zone_of_phone(phone) or around.property_zone
+def _is_here(connection: Connection, guest: bytes, property_zone: ZoneInfo, now: int) -> bool:
+    """Whether the guest stays with us."""
+    today = from_ms(now).astimezone(property_zone).date().isoformat()
+    return connection.execute(_STAYS, {"guest": guest, "today": today}).fetchone() is not None
+
+
+def _zone_elsewhere(known: str | None, phone: str) -> ZoneInfo | None:
+    """Where the guest said they are, or their phone tells."""
+    return ZoneInfo(known) if known else _zone_of_phone(phone)
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 from uuid import uuid4
 
@@ -25,85 +25,11 @@ from tests.support.guest import (
     sent_keys,
     turn,
 )
+from tests.support.lines import DE, EN, IT, LINES, Lines
 from tests.support.processes import Stack, eventually, stack
 
-DE, EN, ES, FR, IT = Language.DE, Language.EN, Language.ES, Language.FR, Language.IT
 HOUR: Final = dt.timedelta(hours=1)
 NUMBERS: Final = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What a guest of one language writes, and what must be in the answers."""
-
-    breakfast: str
-    and_when: str
-    served: str
-    late_checkout: str
-    price: str
-    yes: str
-    person: str
-    stop: str
-    emergency: str
-
-
-LINES: Final = {
-    IT: Lines(
-        breakfast="Buongiorno, la colazione è servita in sala?",
-        and_when="E fino a che ora?",
-        served="dalle 7:30 alle 10:00",
-        late_checkout="Possiamo lasciare la camera un po' più tardi?",
-        price="fino alle 13:00 al prezzo di 25,00\xa0€",
-        yes="Sì grazie, va bene",
-        person="Vorrei parlare con una persona",
-        stop="Basta messaggi per favore",
-        emergency="Aiuto, c'è un incendio in camera!",
-    ),
-    EN: Lines(
-        breakfast="Good morning, where do you serve breakfast?",
-        and_when="And at what time?",
-        served="from 7:30 am to 10 am",
-        late_checkout="Could we keep the room a little longer?",
-        price="until 1 pm for €25.00",
-        yes="Yes please",
-        person="I would like to speak with a person",
-        stop="Please stop writing to me",
-        emergency="Help, there is a fire in the room!",
-    ),
-    DE: Lines(
-        breakfast="Guten Morgen, wo gibt es das Frühstück?",
-        and_when="Und bis wann?",
-        served="von 7:30 bis 10:00 Uhr",
-        late_checkout="Könnten wir das Zimmer etwas länger behalten?",
-        price="bis 13:00 Uhr für 25,00\xa0€",
-        yes="Ja, sehr gerne",
-        person="Ich möchte bitte mit einem Menschen sprechen",
-        stop="Bitte schreiben Sie mir nicht mehr",
-        emergency="Hilfe, es brennt im Zimmer!",
-    ),
-    FR: Lines(
-        breakfast="Bonjour, où est servi le petit-déjeuner ?",
-        and_when="Et à quelle heure ?",
-        served="de 7 h 30 à 10 h",
-        late_checkout="Pouvons-nous garder la chambre un peu plus longtemps ?",
-        price="jusqu'à 13 h pour 25,00\xa0€",
-        yes="D'accord, merci beaucoup",
-        person="Je voudrais parler à une personne",
-        stop="Ne m'écrivez plus s'il vous plaît",
-        emergency="Au secours, il y a le feu dans la chambre !",
-    ),
-    ES: Lines(
-        breakfast="Buenos días, ¿dónde se sirve el desayuno?",
-        and_when="¿Y a qué hora?",
-        served="de 7:30 a 10:00",
-        late_checkout="¿Podemos quedarnos en la habitación un poco más?",
-        price="hasta las 13:00 por 25,00\xa0€",
-        yes="Vale, muchas gracias",
-        person="Quisiera hablar con una persona",
-        stop="No me escriban más por favor",
-        emergency="¡Socorro, hay un incendio en la habitación!",
-    ),
-}
 
 
 @pytest.fixture(scope="module")
@@ -163,18 +89,18 @@ def test_a_late_check_out_is_offered_at_its_price_and_accepted(
     }
     portiere(desk, "bookings", "put", "--json", "-", lines=[stay])
     assert lines.price in only(turn(desk, lines.late_checkout, phone))
-    assert requests(desk, phone) == [("late_checkout", "offered", "25")]
+    assert requests(desk, phone) == [("late_checkout", "offered", Decimal(25))]
     assert detect(only(turn(desk, lines.yes, phone)), None) is language
-    assert requests(desk, phone) == [("late_checkout", "accepted", "25")]
+    assert requests(desk, phone) == [("late_checkout", "accepted", Decimal(25))]
     assert lines.yes in alerts(desk, phone)["accepted"]
 
 
-def requests(desk: Stack, phone: str) -> list[tuple[str, str, str]]:
+def requests(desk: Stack, phone: str) -> list[tuple[str, str, Decimal]]:
     """What a guest has asked for: kind, state, price."""
     rows = Database(desk.database).all(
         "SELECT kind, state, price FROM requests WHERE guest = ?", (SEAL.index(phone),)
     )
-    return [(row["kind"], row["state"], row["price"]) for row in rows]
+    return [(row["kind"], row["state"], Decimal(row["price"])) for row in rows]
 
 
 def test_who_asked_for_a_person_hears_nothing_until_given_back(
@@ -183,7 +109,6 @@ def test_who_asked_for_a_person_hears_nothing_until_given_back(
     assert detect(only(turn(desk, lines.person, phone)), None) is language
     assert lines.person in alerts(desk, phone)["person_wanted"]
     assert turn(desk, lines.breakfast, phone) == []
-    assert phone in portiere(desk, "desk", "waiting")
     assert "answers again" in portiere(desk, "desk", "give-back", phone)
     assert lines.served in only(turn(desk, lines.breakfast, phone))
 
@@ -210,16 +135,20 @@ def test_the_language_changes_midway(
     assert other.served in only(turn(desk, other.and_when, phone))
 
 
-def test_an_emergency_is_answered_while_a_person_speaks(
+def test_an_emergency_is_answered_while_a_person_is_waited_for(
     desk: Stack, phone: str, language: Language, lines: Lines
 ) -> None:
     turn(desk, lines.person, phone)
-    portiere(desk, "desk", "take", phone)
-    assert turn(desk, lines.breakfast, phone) == []
     answer = only(turn(desk, lines.emergency, phone))
     assert "112" in answer
     assert detect(answer, None) is language
     assert lines.emergency in alerts(desk, phone)["emergency"]
+
+
+def test_an_emergency_is_answered_after_a_person_took_over(desk: Stack, phone: str) -> None:
+    portiere(desk, "desk", "take", phone, "--as", "Ada")
+    assert turn(desk, LINES[IT].breakfast, phone) == []
+    assert "112" in only(turn(desk, LINES[IT].emergency, phone))
 
 
 def test_a_person_who_writes_in_spokis_inbox_takes_over(desk: Stack, phone: str) -> None:

@@ -113,15 +113,16 @@ def test_or_left_to_a_person(ledger: Ledger) -> None:
     assert ledger.outbox.claim(after) is not None
 
 
-def test_an_echo_after_all_is_believed(ledger: Ledger) -> None:
+@pytest.mark.parametrize("status", ["Sent", "Delivered"])
+def test_an_echo_after_all_is_believed(ledger: Ledger, status: str) -> None:
     ledger.resend = False
     row_id = ledger.write()
     ledger.outbox.claim(row_id)
     ledger.outbox.in_doubt(row_id, "ReadTimeout", ECHO_WAIT)
     ledger.later(ECHO_WAIT)
     ledger.sweep()
-    ledger.report("Delivered", ledger.keys[0], UUID)
-    assert ledger.state(row_id) == "delivered"
+    ledger.report(status, ledger.keys[0], UUID)
+    assert ledger.state(row_id) == status.lower()
 
 
 def test_an_echo_that_overtakes_the_answer(ledger: Ledger) -> None:
@@ -160,7 +161,8 @@ def test_an_echo_before_the_second_attempt_saves_it(ledger: Ledger) -> None:
         (["Delivered", "Sent"], "delivered"),
         (["Sent", "Error"], "failed"),
         (["Delivered", "Error"], "delivered"),
-        (["Error", "Sent"], "sent"),
+        (["Error", "Sent"], "failed"),
+        (["Error", "Sent", "Delivered"], "delivered"),
     ],
 )
 def test_reports_move_forward_only(ledger: Ledger, reports: list[str], end: str) -> None:

@@ -1,0 +1,188 @@
+"""What is at rest holds nothing of a guest in the clear: database, logs, Redis, health."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+import redis
+
+from app.guests.guests import FIND, Guests
+from app.store.database import open_database
+from tests.integration.conftest import IMPATIENT
+from tests.support.events import inbound
+from tests.support.guest import (
+    SEAL,
+    alerts,
+    fault,
+    portiere,
+    post,
+    sends,
+    settled,
+    turn,
+)
+from tests.support.processes import Stack, eventually, stack
+from tests.support.scripted import Answer, scripted
+
+
+@dataclass(frozen=True)
+class Person:
+    """An invented guest; ``word`` is in everything that they write."""
+
+    phone: str
+    name: str
+    email: str
+    word: str
+
+    @property
+    def traces(self) -> list[bytes]:
+        """What must be nowhere; the phone as it is written with and without its country."""
+        surname = self.name.split()[1]
+        parts = (self.phone, self.phone[1:], self.phone[-9:], surname, self.email, self.word)
+        return [part.encode() for part in parts]
+
+
+ZENOBIA: Final = Person(
+    "+390009871234", "Zenobia Quarzolini", "zq.privata@example.invalid", "tartarughino"
+)
+WALBURGA: Final = Person(
+    "+390008762345", "Walburga Knirschfels", "wk.privat@example.invalid", "murmelbahnhof"
+)
+GUESTS: Final = (ZENOBIA, WALBURGA)
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack on which guests have booked, written, been answered, and been in danger."""
+    directory = tmp_path_factory.mktemp("privacy")
+    with scripted(lambda _asked: Answer(200, b"ok")) as slack:
+        overrides = IMPATIENT | {
+            "PORTIERE_LOG_DIR": str(directory / "log"),
+            "PORTIERE_LOG_LEVEL": "DEBUG",
+            "PORTIERE_ALERT_SLACK_URL": f"{slack.url}/services/invented",
+            "PORTIERE_ALERT_WHATSAPP": "+390000000009",
+        }
+        with stack(directory, **overrides) as found:
+            found.start_sandbox()
+            found.start_gateway()
+            found.worker.start()  # its log is a file of its own here: the first answer tells
+            for guest in GUESTS:
+                live(found, guest)
+            eventually(lambda: settled(found), "all is settled")
+            eventually(lambda: len(slack.asked) >= len(GUESTS), "the desk was told")
+            yield found
+
+
+def live(found: Stack, guest: Person) -> None:
+    """All that happens with a guest, failures included: they are what logs tell of."""
+    today = dt.datetime.now(dt.UTC).date()
+    person = {"phone": guest.phone, "name": guest.name, "email": guest.email}
+    stay = {
+        "channel": "direct",
+        "code": f"P-{guest.phone[-4:]}",
+        "status": "confirmed",
+        "phone": guest.phone,
+        "arrival": f"{today}",
+        "departure": f"{today + dt.timedelta(days=3)}",
+    }
+    portiere(found, "guests", "put", "--json", "-", lines=[person])
+    portiere(found, "bookings", "put", "--json", "-", lines=[stay])
+    assert turn(found, f"Where is breakfast, {guest.word}?", guest.phone)
+    assert turn(found, f"Could we have a late check-out? {guest.word}", guest.phone)
+    assert turn(found, "Yes please", guest.phone)
+    fault(found, "refuse", count=1)
+    assert turn(found, f"What is the wifi password? {guest.word}", guest.phone)
+    fault(found, "undeliverable", count=1)
+    assert turn(found, f"Where can we park? {guest.word}", guest.phone)
+    assert turn(found, f"Help, there is a fire in the room! {guest.word}", guest.phone)
+    told = alerts(found, guest.phone)
+    assert guest.name in told["emergency"]
+    assert guest.word in told["emergency"]
+    # What can't be read is written about as well.
+    post(found, inbound(guest.word, guest.phone, content_type=17, contact={"first_name": []}))
+    post(found, inbound(guest.word, f"{guest.phone}x"))
+
+
+def search(files: dict[str, bytes]) -> list[tuple[str, bytes]]:
+    """Every trace of a guest: where it was found, and what."""
+    return [
+        (name, trace)
+        for name, content in files.items()
+        for guest in GUESTS
+        for trace in guest.traces
+        if trace in content
+    ]
+
+
+def files(paths: Iterator[Path]) -> dict[str, bytes]:
+    """What the files hold, by their names."""
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+
+def test_the_search_finds_what_is_not_sealed(lived_in: Stack) -> None:
+    exported = {
+        guest.name: portiere(lived_in, "guests", "export", guest.phone).encode() for guest in GUESTS
+    }
+    found = {trace for _, trace in search(exported)}
+    assert found == {trace for guest in GUESTS for trace in guest.traces}
+    assert search({"spoki": repr(sends(lived_in)).encode()}), "and Spoki was told in the clear"
+
+
+def test_the_database_holds_nothing_in_the_clear(lived_in: Stack) -> None:
+    held = files(lived_in.directory.glob("portiere.db*"))
+    assert {"portiere.db", "portiere.db-wal"} <= set(held)
+    assert sum(map(len, held.values())) > 10_000
+    assert search(held) == []
+
+
+def test_the_logs_hold_nothing_in_the_clear(lived_in: Stack) -> None:
+    logs = files(lived_in.directory.rglob("*.log"))
+    # The sandbox is no part of a deployed system, but then it shouldn't either.
+    assert {"gateway.log", "worker.log", "redis.log", "serve.log", "work.log"} <= set(logs)
+    for event in (b"message_sent", b"message_in_doubt", b"alert_delivered"):
+        assert event in logs["worker.log"]
+    assert search(logs) == []
+
+
+def test_redis_holds_nothing_in_the_clear(lived_in: Stack) -> None:
+    client = redis.Redis.from_url(lived_in.redis_url)
+    client.config_set("rdbcompression", "no")  # or a trace could hide in what is compressed
+    assert search(redis_files(client, lived_in.directory)) == []
+    # The append-only file has all that went through; the search would have seen it.
+    client.rpush("canary", ZENOBIA.word)
+    found = {name.partition(".")[2] for name, _ in search(redis_files(client, lived_in.directory))}
+    assert {"rdb", "aof.1.incr.aof"} <= found
+
+
+def redis_files(client: "redis.Redis", directory: Path) -> dict[str, bytes]:
+    """What Redis has written, once it has written all it holds."""
+    before = client.lastsave()
+    client.save()
+    assert client.lastsave() >= before
+    append_only = files(directory.glob("appendonlydir/*"))
+    saved = files(directory.glob("dump.rdb"))
+    return append_only | saved
+
+
+def test_health_tells_nothing_of_guests(lived_in: Stack) -> None:
+    assert search({"health": httpx.get(f"{lived_in.gateway_url}/health").content}) == []
+
+
+def test_a_guest_is_looked_up_by_phone_in_one_indexed_query(lived_in: Stack) -> None:
+    database = open_database(lived_in.database)
+    asked: list[str] = []
+    database.connection.set_trace_callback(asked.append)
+    found = Guests(database, SEAL).find(ZENOBIA.phone)
+    database.connection.set_trace_callback(None)
+    assert found is not None
+    assert found.name == ZENOBIA.name
+    (query,) = asked
+    assert query.startswith(FIND.partition("?")[0])
+    plan = database.all(f"EXPLAIN QUERY PLAN {FIND}", (SEAL.index(ZENOBIA.phone),))
+    assert [row["detail"] for row in plan] == [
+        "SEARCH guests USING INDEX sqlite_autoindex_guests_1 (guest=?)"
+    ]
+    database.close()
