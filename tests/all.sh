@@ -11,7 +11,7 @@ part() {
   echo "──── $((SECONDS - started)) s"
 }
 
-part "check" tests/check.sh
+part "check" tests/check.sh --hypothesis-profile=default
 part "evaluation: what is measured was never learnt; training anew" pytest --quiet tests/evaluation
 # What the Vagrantfile holds, not whether this machine could run it.
 part "vagrant validate" vagrant validate --ignore-provider

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The inner loop: lint, types, unit tests. Every part runs, then the failures are named.
+# What is given goes to pytest; without it property-based tests take a quick look only.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -30,7 +31,7 @@ fi
 if command -v ruby >/dev/null; then
   run "Vagrantfile" ruby -c Vagrantfile
 fi
-run "unit tests" pytest --quiet --numprocesses 2 tests/unit
+run "unit tests" pytest --quiet --numprocesses 2 "${@:---hypothesis-profile=quick}" tests/unit
 wait "$ansible" || { cat "$scratch/ansible"; failed+=("ansible-lint"); }
 
 [[ ${#failed[@]} -eq 0 ]] && exit 0

@@ -37,9 +37,10 @@ class FailuresStayOpen(Middleware):
         """Called by Dramatiq after each message."""
         if exception is None or self.desk is None or message.actor_name == Job.DELIVER_MESSAGE:
             return  # an outbox row that failed is in its state 'sending', which the sweep settles
-        reason = f"{type(exception).__name__}: {exception}"
+        # Its kind alone: what an exception says may quote the guest.
+        reason = type(exception).__name__
         if not self.desk.inbox.postpone(message.args[0], reason):
-            log.error("inbox_row_dead", inbox_id=message.args[0], reason=type(exception).__name__)
+            log.error("inbox_row_dead", inbox_id=message.args[0], reason=reason)
 
 
 def register(broker: DeskBroker, desk: Desk, dispatcher: Dispatcher) -> None:

@@ -220,7 +220,7 @@ def _numbers_of_the_guest(turn: Turn, language: Language) -> set[str]:
     return set(NUMBER.findall(" ".join(told)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(deadline=None)
 @given(TURNS, GUESSES, st.sampled_from([EXAMPLE, BARE]))
 def test_any_message_is_answered_with_no_number_that_is_not_a_fact(
     turn: Turn, guesses: list[Guess], facts: Property
@@ -235,7 +235,7 @@ def test_any_message_is_answered_with_no_number_that_is_not_a_fact(
     assert answer == reply(turn, guesses, facts)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(TURNS, GUESSES)
 def test_an_emergency_is_never_missed(turn: Turn, guesses: list[Guess]) -> None:
     danger = [*guesses[:2], Guess(Intent.EMERGENCY, 0.5)]

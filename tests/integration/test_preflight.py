@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "a-secret-that-nobody-may-see"
 
 
