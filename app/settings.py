@@ -22,16 +22,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from app.settings_alerts import AlertSettings
+from app.settings_gateway import GatewaySettings
 from app.settings_values import (
     Duration,
     ListenAddresses,
     LogLevel,
-    MailAddress,
-    MailAddresses,
-    Phones,
-    SecretUrl,
     is_placeholder,
 )
 
@@ -72,14 +70,6 @@ NEEDED: Mapping[ProviderName, tuple[str, ...]] = {
 }
 
 
-class MailSecurity(StrEnum):
-    """How the mail server is spoken to."""
-
-    STARTTLS = "starttls"  # port 587
-    TLS = "tls"  # port 465
-    NONE = "none"  # only for a server on this machine
-
-
 class InDoubt(StrEnum):
     """What becomes of a send whose answer was lost and whose echo never came."""
 
@@ -87,7 +77,7 @@ class InDoubt(StrEnum):
     LEAVE = "leave"
 
 
-class Settings(BaseSettings):
+class Settings(GatewaySettings, AlertSettings):
     """The settings of one process. Durations in seconds; secrets never show in ``repr``."""
 
     model_config = SettingsConfigDict(env_prefix="PORTIERE_", extra="ignore", frozen=True)
@@ -171,34 +161,6 @@ class Settings(BaseSettings):
     templates: Path | None = Field(
         None, description="Folder with message templates of your own (docs/templates.md)."
     )
-
-    takeover_remind: Duration = Field(
-        timedelta(minutes=15),
-        gt=timedelta(0),
-        description="How long a guest waits for a person before the desk is called again.",
-    )
-    departure_notice_at: time = Field(
-        time(18),
-        description="When guests who leave tomorrow are told how, by the property's clock.",
-    )
-    alert_whatsapp: Phones = Field(
-        [], description="Phones of the desk that alerts go to on WhatsApp, comma-separated."
-    )
-    alert_slack_url: SecretUrl = Field(
-        SecretStr(""),
-        description="Slack's incoming webhook that alerts go to; who knows it may write.",
-    )
-    alert_email_to: MailAddresses = Field(
-        [], description="Mail addresses that alerts go to, comma-separated."
-    )
-    alert_email_from: MailAddress = Field("", description="Sender of those mails.")
-    mail_host: str = Field("", description="Mail server (SMTP) that takes them.")
-    mail_port: int = Field(587, ge=1, le=65535, description="Its port.")
-    mail_security: MailSecurity = Field(
-        MailSecurity.STARTTLS, description="starttls, tls, or none for a server on this machine."
-    )
-    mail_user: str = Field("", description="Its user; empty if it asks for none.")
-    mail_password: SecretStr = Field(SecretStr(""), description="And the password.")
 
     @field_validator("seal_keys", "index_key", "redis_url")
     @classmethod

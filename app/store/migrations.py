@@ -6,6 +6,8 @@ named ``sealed_…`` hold what `app.store.seal` wrote; ``guest`` is the blind in
 
 from sqlite_utils import Database, Migrations
 
+from app.store.gateway_schema import COMMANDS, EVENTS, WATCHING, WHO_CALLED
+
 migrations = Migrations("portiere")
 
 
@@ -20,6 +22,13 @@ def inbox_and_outbox(db: Database) -> None:
 def front_desk(db: Database) -> None:
     """Who writes, what they booked and asked for, who speaks with them, whom the desk calls."""
     for statement in (*_GUESTS, *_CONVERSATIONS, *_ALERTS):
+        db.execute(statement)
+
+
+@migrations()
+def gateway(db: Database) -> None:
+    """Who calls, what the cloud asks for and is told, what is paused, who is up."""
+    for statement in (*WHO_CALLED, *COMMANDS, *EVENTS, *WATCHING):
         db.execute(statement)
 
 

@@ -47,6 +47,9 @@ SEALED_COLUMNS = (
     SealedColumn("history", "sealed_detail", "id"),
     SealedColumn("requests", "sealed_detail", "id"),
     SealedColumn("alerts", "sealed_text", "key"),
+    SealedColumn("commands", "sealed_payload", "command_id"),
+    SealedColumn("commands", "sealed_result", "command_id"),
+    SealedColumn("cloud_events", "sealed_payload", "event_id"),
 )
 
 

@@ -10,7 +10,8 @@ from email.utils import format_datetime, make_msgid
 import structlog
 
 from app.messages.alerts import Delivery
-from app.settings import MailSecurity, Settings
+from app.settings import Settings
+from app.settings_alerts import MailSecurity
 from app.work.undelivered import TIMEOUT, UndeliveredError
 
 log = structlog.get_logger()

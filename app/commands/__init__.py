@@ -1,0 +1,1 @@
+"""What the cloud may ask the desk for: one handler each."""
