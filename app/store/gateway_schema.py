@@ -60,22 +60,40 @@ COMMANDS = (
 EVENTS = (
     """
     CREATE TABLE cloud_events (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- they are told in this order
         event_id TEXT NOT NULL UNIQUE,       -- the cloud dedupes by it
         name TEXT NOT NULL,                  -- 'message.received', 'command.finished' …
-        guest BLOB,                          -- order is kept for each
+        guest BLOB,                          -- whom it is about
         sealed_payload BLOB NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'parked', 'discarded')),
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'parked')),
         attempts INTEGER NOT NULL DEFAULT 0,
         note TEXT,                           -- why the cloud didn't take it
         created_at INTEGER NOT NULL,
-        next_at INTEGER NOT NULL,
+        waiting_since INTEGER NOT NULL,      -- created, or sent on its way again by a person
         delivered_at INTEGER
     )
     """,
-    "CREATE INDEX cloud_events_open ON cloud_events (next_at, id) WHERE state = 'waiting'",
-    "CREATE INDEX cloud_events_guest_open ON cloud_events (guest, id) WHERE state = 'waiting'",
+    "CREATE INDEX cloud_events_open ON cloud_events (id) WHERE state = 'waiting'",
+    "CREATE INDEX cloud_events_age ON cloud_events (waiting_since) WHERE state = 'waiting'",
+    "CREATE INDEX cloud_events_parked ON cloud_events (id) WHERE state = 'parked'",
     "CREATE INDEX cloud_events_delivered ON cloud_events (delivered_at) WHERE state = 'delivered'",
+    "CREATE INDEX cloud_events_guest ON cloud_events (guest) WHERE guest IS NOT NULL",
+)
+
+DEAD_LETTERS = (
+    "CREATE INDEX inbox_dead ON inbox (id) WHERE state = 'dead'",
+    "CREATE INDEX outbox_failed ON outbox (id) WHERE state = 'failed'",
+    "CREATE INDEX commands_dead ON commands (id) WHERE state IN ('failed', 'dead')",
+    """
+    CREATE TABLE discarded_letters (
+        kind TEXT NOT NULL,                  -- the table: 'inbox', 'outbox', 'commands' …
+        row_id INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,                    -- a client of the API, or 'cli:' and a name
+        reason TEXT NOT NULL,
+        PRIMARY KEY (kind, row_id)
+    ) WITHOUT ROWID
+    """,
 )
 
 WATCHING = (

@@ -6,7 +6,7 @@ named ``sealed_…`` hold what `app.store.seal` wrote; ``guest`` is the blind in
 
 from sqlite_utils import Database, Migrations
 
-from app.store.gateway_schema import COMMANDS, EVENTS, WATCHING, WHO_CALLED
+from app.store.gateway_schema import COMMANDS, DEAD_LETTERS, EVENTS, WATCHING, WHO_CALLED
 
 migrations = Migrations("portiere")
 
@@ -28,7 +28,7 @@ def front_desk(db: Database) -> None:
 @migrations()
 def gateway(db: Database) -> None:
     """Who calls, what the cloud asks for and is told, what is paused, who is up."""
-    for statement in (*WHO_CALLED, *COMMANDS, *EVENTS, *WATCHING):
+    for statement in (*WHO_CALLED, *COMMANDS, *EVENTS, *DEAD_LETTERS, *WATCHING):
         db.execute(statement)
 
 

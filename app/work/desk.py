@@ -7,6 +7,7 @@ from app.conversation import alerting
 from app.conversation import property as facts
 from app.conversation.alerting import Alert
 from app.conversation.property import Property
+from app.events.outgoing import Events
 from app.guests.bookings import Bookings
 from app.guests.guests import Guests
 from app.guests.requests import Requests
@@ -39,6 +40,7 @@ class Desk:
     requests: Requests
     conversations: Conversations
     alerts: Alerts
+    events: Events
     catalogue: Catalogue
     delivering: Delivering
     facts: Property
@@ -82,6 +84,7 @@ def make_desk(settings: Settings) -> Desk:
         requests=Requests(database, seal),
         conversations=Conversations(database),
         alerts=alerts,
+        events=Events(database, seal, enabled=settings.cloud_url is not None),
         catalogue=templates,
         delivering=Delivering(outbox, make_provider(settings, templates), settings.send_echo_wait),
         facts=property_,
