@@ -84,6 +84,10 @@ _DUE_NOW: Final[Mapping[Queue, str]] = {
         UPDATE outbox SET next_at = max(:now, not_before)
         WHERE state = 'pending' AND next_at > :now AND lane = 'notice'
     """,
-    Queue.COMMANDS: "UPDATE commands SET next_at = :now WHERE state = 'received' AND next_at > :now",
-    Queue.EVENTS: "UPDATE cloud_events SET next_at = :now WHERE state = 'waiting' AND next_at > :now",
+    Queue.COMMANDS: """
+        UPDATE commands SET next_at = :now WHERE state = 'received' AND next_at > :now
+    """,
+    Queue.EVENTS: """
+        UPDATE cloud_events SET next_at = :now WHERE state = 'waiting' AND next_at > :now
+    """,
 }
