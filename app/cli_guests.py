@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from app import settings as configuration
+from app.events.hearing import tell_erasure, tell_history
+from app.events.outgoing import Events
 from app.guests import rights as guest_rights
 from app.guests.bookings import Bookings
 from app.guests.guests import Guests
+from app.guests.history import Heard
 from app.guests.lines import BookingLine, GuestLine, Line, LineError, read, write
 from app.guests.phones import PhoneError, e164
 from app.messages import rights
@@ -63,7 +67,9 @@ def erase(
 ) -> None:
     """Erase what is held about a guest. There is no way back, but for your backups."""
     try:
-        erased = rights.erase(*_store(), phone, force=force)
+        database, seal = _store()
+        told = partial(tell_erasure, _events(database, seal))
+        erased = rights.erase(database, seal, phone, force=force, on_erased=told)
     except StillToSendError as error:
         raise _failure(str(error)) from None
     rows = ", ".join(f"{table} {count}" for table, count in sorted(erased.items()))
@@ -75,7 +81,7 @@ def put_guests(lines: Lines) -> None:
     """Keep guests: all lines, or none if one is wrong. What a line leaves out stays as it was."""
     wanted = [line.guest() for line in _read(lines, GuestLine)]
     database, seal = _store()
-    table = Guests(database, seal)
+    table = Guests(database, seal, _heard(database, seal))
     with database.transaction() as connection:
         for guest in wanted:
             table.put(connection, guest)
@@ -87,7 +93,7 @@ def put_bookings(lines: Lines) -> None:
     """Keep bookings: all lines, or none if one is wrong. What a line leaves out stays as it was."""
     wanted = [line.booking() for line in _read(lines, BookingLine)]
     database, seal = _store()
-    table = Bookings(database, seal)
+    table = Bookings(database, seal, _heard(database, seal))
     with database.transaction() as connection:
         for booking in wanted:
             table.upsert(connection, booking)
@@ -112,6 +118,15 @@ def _read(lines: Iterable[str], kind: type[Line]) -> list[Line]:
 def _store() -> tuple[Database, Seal]:
     found = configuration.load()
     return open_database(found.database), Seal(found.seal_key_bytes, found.index_key_bytes)
+
+
+def _events(database: Database, seal: Seal) -> Events:
+    return Events(database, seal, enabled=configuration.load().cloud_url is not None)
+
+
+def _heard(database: Database, seal: Seal) -> Heard:
+    """The cloud, where there is one."""
+    return partial(tell_history, _events(database, seal))
 
 
 def _failure(message: str) -> typer.Exit:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -21,9 +21,6 @@ class Payload(BaseModel):
     """The payload of an event of ours: nothing but what its schema names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class MessageReceived(Payload):
@@ -39,7 +36,7 @@ class MessageAnswered(Payload):
 
     inbox_id: int
     intents: tuple[str, ...] = Field(description="The main one first.")
-    score: Probability = Field(description="How sure the brain was of the main one.")
+    score: float = Field(description="How sure the brain was of the main one, 0 to 1.")
     language: str = Field(description="ISO 639-1, of the answer.")
     agent: str
     silent: bool = Field(description="The bot said nothing: a person speaks, or consent is gone.")

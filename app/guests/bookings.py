@@ -9,7 +9,7 @@ from app.guests import history
 from app.guests.booking import Booking, BookingStatus
 from app.guests.guest import Guest
 from app.guests.guests import Guests, phone_of
-from app.guests.history import PORTIERE, Entry, changes_between
+from app.guests.history import PORTIERE, Entry, Heard, changes_between, nobody
 from app.guests.phones import possible_e164
 from app.store.database import Connection, Database, Row, now_ms
 from app.store.seal import Seal
@@ -26,10 +26,11 @@ _RANK = {
 class Bookings:
     """The bookings table. Every change leaves a row in the history."""
 
-    def __init__(self, database: Database, seal: Seal) -> None:
+    def __init__(self, database: Database, seal: Seal, heard: Heard = nobody) -> None:
         self._database = database
         self._seal = seal
-        self._guests = Guests(database, seal)
+        self._heard = heard
+        self._guests = Guests(database, seal, heard)
 
     def upsert(self, connection: Connection, booking: Booking, actor: str = PORTIERE) -> int:
         """Keep a booking under its ``(channel, code)``; returns its id.
@@ -106,7 +107,7 @@ class Bookings:
             booking_id=row["id"],
             changes=changes_between(known, _told(after)),
         )
-        history.write(connection, self._seal, entry)
+        history.write(connection, self._seal, entry, self._heard)
         return int(row["id"])
 
     def _booking(self, row: Row) -> Booking:

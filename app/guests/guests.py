@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from app.guests import history
 from app.guests.guest import Consent, Guest
-from app.guests.history import GUEST, PORTIERE, Entry, changes_between
+from app.guests.history import GUEST, PORTIERE, Entry, Heard, changes_between, nobody
 from app.guests.phones import possible_e164
 from app.store.database import Connection, Database, Row, from_ms, now_ms, to_ms
 from app.store.seal import Seal
@@ -15,9 +15,10 @@ from app.store.seal import Seal
 class Guests:
     """The guests table. Phones are E.164; every change leaves a row in the history."""
 
-    def __init__(self, database: Database, seal: Seal) -> None:
+    def __init__(self, database: Database, seal: Seal, heard: Heard = nobody) -> None:
         self._database = database
         self._seal = seal
+        self._heard = heard
 
     def find(self, phone: str) -> Guest | None:
         """The guest with this phone, if one is known."""
@@ -97,7 +98,7 @@ class Guests:
         event = "guest_created" if before is None else "guest_changed"
         known = {} if before is None else _told(before)
         entry = Entry(event, actor, index, changes=changes_between(known, _told(after)))
-        history.write(connection, self._seal, entry)
+        history.write(connection, self._seal, entry, self._heard)
 
     def _columns(self, index: bytes, guest: Guest) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ Details are sealed JSON: ``{field: [before, after]}``. They never name another g
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,6 +27,15 @@ class Entry:
     guest: bytes | None
     booking_id: int | None = None
     changes: Changes | None = None
+    request_id: int | None = None
+
+
+Heard: TypeAlias = Callable[[Connection, Entry], None]
+"""Is told of each entry, in the transaction that writes it."""
+
+
+def nobody(_connection: Connection, _entry: Entry) -> None:
+    """Nobody is to be told."""
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
@@ -38,8 +47,8 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Chan
     }
 
 
-def write(connection: Connection, seal: Seal, entry: Entry) -> None:
-    """Keep an entry, in the caller's transaction."""
+def write(connection: Connection, seal: Seal, entry: Entry, heard: Heard = nobody) -> None:
+    """Keep an entry, in the caller's transaction, and tell ``heard`` of it."""
     (row,) = connection.execute(
         "INSERT INTO history (guest, booking_id, at, actor, event) VALUES (?, ?, ?, ?, ?) "
         "RETURNING id",
@@ -52,6 +61,7 @@ def write(connection: Connection, seal: Seal, entry: Entry) -> None:
             "UPDATE history SET sealed_detail = ? WHERE id = ?",
             (seal.seal(detail, f"history.detail:{row['id']}"), row["id"]),
         )
+    heard(connection, entry)
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.guests import history
 from app.guests.guests import Guests, phone_of
-from app.guests.history import GUEST, PORTIERE, Entry
+from app.guests.history import GUEST, PORTIERE, Entry, Heard, nobody
 from app.guests.request import Request, RequestKind, RequestState
 from app.store.database import Connection, Database, Row, from_ms, now_ms, to_ms
 from app.store.seal import Seal
@@ -35,10 +35,11 @@ class NewRequest:
 class Requests:
     """The requests table. Every change leaves a row in the history."""
 
-    def __init__(self, database: Database, seal: Seal) -> None:
+    def __init__(self, database: Database, seal: Seal, heard: Heard = nobody) -> None:
         self._database = database
         self._seal = seal
-        self._guests = Guests(database, seal)
+        self._heard = heard
+        self._guests = Guests(database, seal, heard)
 
     def make(self, connection: Connection, new: NewRequest) -> int:
         """Keep a request; returns its id."""
@@ -120,8 +121,9 @@ class Requests:
             row["guest"],
             booking_id=row["booking_id"],
             changes={"kind": (None, row["kind"])},
+            request_id=row["id"],
         )
-        history.write(connection, self._seal, entry)
+        history.write(connection, self._seal, entry, self._heard)
 
     def _request(self, row: Row) -> Request:
         return Request(

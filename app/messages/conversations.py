@@ -1,7 +1,9 @@
 """Who speaks with a guest, the bot or a person, and what the talk was last about."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms
 
@@ -31,11 +33,31 @@ class Held:
     reminders: int
 
 
-class Conversations:
-    """The conversations table. A guest is given by the blind index of their phone."""
+@dataclass(frozen=True)
+class Moved:
+    """A conversation went to a person, for ``reason`` if the bot gave it, or back to the bot."""
 
-    def __init__(self, database: Database) -> None:
+    guest: bytes
+    to_person: bool
+    reason: str | None = None
+
+
+MovedHook: TypeAlias = Callable[[Connection, Moved], None]
+
+
+def nobody(_connection: Connection, _moved: Moved) -> None:
+    """Nobody is to be told."""
+
+
+class Conversations:
+    """The conversations table. A guest is given by the blind index of their phone.
+
+    ``on_moved`` is called in the transaction in which the holder of a conversation changes.
+    """
+
+    def __init__(self, database: Database, on_moved: MovedHook = nobody) -> None:
         self._database = database
+        self._on_moved = on_moved
 
     def of(self, guest: bytes) -> Conversation:
         """How the guest's conversation stands; a fresh one if there was none."""
@@ -66,15 +88,18 @@ class Conversations:
 
     def hand_over(self, connection: Connection, guest: bytes, reason: str) -> None:
         """The bot has said its last word; a person is to go on. Nothing changes if one has."""
+        if _is_held(connection, guest):
+            return
         connection.execute(
             _HOLD + "ON CONFLICT (guest) DO UPDATE SET holder = 'person', held_by = NULL, "
-            "reason = :reason, held_since = :now, reminded_at = NULL, reminders = 0 "
-            "WHERE holder = 'bot'",
+            "reason = :reason, held_since = :now, reminded_at = NULL, reminders = 0",
             {"guest": guest, "by": None, "reason": reason, "now": now_ms()},
         )
+        self._on_moved(connection, Moved(guest, to_person=True, reason=reason))
 
     def take(self, connection: Connection, guest: bytes, by: str) -> None:
         """A person takes the conversation over: the bot is silent from now on."""
+        was_held = _is_held(connection, guest)
         connection.execute(
             _HOLD + "ON CONFLICT (guest) DO UPDATE SET held_by = :by, "
             "held_since = CASE WHEN holder = 'person' THEN held_since ELSE :now END, "
@@ -82,6 +107,8 @@ class Conversations:
             "holder = 'person'",
             {"guest": guest, "by": by, "reason": None, "now": now_ms()},
         )
+        if not was_held:
+            self._on_moved(connection, Moved(guest, to_person=True))
 
     def person_wrote(self, connection: Connection, guest: bytes, by: str) -> None:
         """A person wrote to the guest, and so has taken the conversation over."""
@@ -100,7 +127,10 @@ class Conversations:
             "WHERE guest = ? AND holder = 'person'",
             (guest,),
         )
-        return changed.rowcount == 1
+        if changed.rowcount != 1:
+            return False
+        self._on_moved(connection, Moved(guest, to_person=False))
+        return True
 
     def held(self) -> list[Held]:
         """Every conversation that is left to a person, the longest first."""
@@ -124,6 +154,13 @@ class Conversations:
             "UPDATE conversations SET reminded_at = ?, reminders = reminders + 1 WHERE guest = ?",
             (now_ms(), guest),
         )
+
+
+def _is_held(connection: Connection, guest: bytes) -> bool:
+    rows = connection.execute(
+        "SELECT 1 FROM conversations WHERE guest = ? AND holder = 'person'", (guest,)
+    ).fetchall()
+    return bool(rows)
 
 
 def _held(row: Row) -> Held:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.guests import rights as guest_rights
@@ -24,9 +24,10 @@ class StillToSendError(Exception):
 def export(database: Database, seal: Seal, phone: str) -> dict[str, Any] | None:
     """All that is held about ``phone`` (E.164), as JSON can have it; None if that is nothing.
 
-    ``{guest, bookings, history, requests, inbox, outbox, reports, desk, alerts, conversation}``:
-    ``inbox`` is what they wrote, ``outbox`` what we wrote; ``reports`` are the provider's reports
-    of those, ``desk`` and ``alerts`` what the desk was told. Times are ISO 8601 in UTC.
+    ``{guest, bookings, history, requests, inbox, outbox, reports, desk, alerts, conversation,
+    cloud_events}``: ``inbox`` is what they wrote, ``outbox`` what we wrote; ``reports`` are the
+    provider's reports of those, ``desk`` and ``alerts`` what the desk was told, ``cloud_events``
+    what the cloud was. Times are ISO 8601 in UTC.
     """
     guest = seal.index(phone)
     found = mentions.find(database, seal, phone)
@@ -42,19 +43,32 @@ def export(database: Database, seal: Seal, phone: str) -> dict[str, Any] | None:
         "desk": _parsed(seal, "outbox", found.desk, "message"),
         "alerts": [readable(seal, "alerts", row) for row in rows("alerts")],
         "conversation": conversations[0] if conversations else None,
+        "cloud_events": _parsed(seal, "cloud_events", database.all(_TOLD, (guest,)), "payload"),
     }
     for entry in everything["history"]:
         entry["detail"] = json.loads(entry["detail"]) if entry["detail"] else None
     return {"phone": phone, **everything} if any(everything.values()) else None
 
 
-def erase(database: Database, seal: Seal, phone: str, *, force: bool = False) -> Counter[str]:
+def nobody(_connection: Connection, _guest: bytes) -> None:
+    """Nobody is to be told."""
+
+
+def erase(
+    database: Database,
+    seal: Seal,
+    phone: str,
+    *,
+    force: bool = False,
+    on_erased: Callable[[Connection, bytes], None] = nobody,
+) -> Counter[str]:
     """Erase what is held about ``phone`` (E.164); how many rows of each table held something.
 
     The ledger keeps that a message was sent and when, not to whom nor what: the guest's blind index
     becomes random bytes, the same in all of its rows. Raises :class:`StillToSendError` while
     something is to be sent to the guest or told to the desk about them, unless ``force`` cancels
-    it. Reports of the provider that come in later name the phone again: they are found by a
+    it. ``on_erased`` is given the blind index, in the same transaction, if there was anything.
+    Reports of the provider that come in later name the phone again: they are found by a
     later erasure.
     """
     guest = seal.index(phone)
@@ -63,6 +77,8 @@ def erase(database: Database, seal: Seal, phone: str, *, force: bool = False) ->
         if not force:
             _refuse_if_under_way(connection, guest, found)
         erased = _erase(connection, seal, guest, found)
+        if erased.total():
+            on_erased(connection, guest)
     # The write-ahead log still has the pages as they were.
     database.all("PRAGMA wal_checkpoint(TRUNCATE)")
     return erased
@@ -103,6 +119,7 @@ def _erase(connection: Connection, seal: Seal, guest: bytes, found: Mentions) ->
     erased["conversations"] += connection.execute(
         "DELETE FROM conversations WHERE guest = ?", (guest,)
     ).rowcount
+    erased["cloud_events"] += connection.execute(_EVENTS, (guest,)).rowcount
     erased.update(guest_rights.erase(connection, seal, guest, pseudonym))
     if erased.total():
         guest_rights.note_erasure(connection, seal, pseudonym)
@@ -156,6 +173,10 @@ SELECT (SELECT count(*) FROM inbox WHERE guest = :guest AND state = 'received') 
        + (SELECT count(*) FROM outbox WHERE id IN (SELECT value FROM json_each(:desk))
           AND state IN ('pending', 'sending', 'unknown')) AS untold
 """
+
+# That somebody was erased is what the cloud must still hear; the row goes once it has.
+_TOLD = "SELECT * FROM cloud_events WHERE guest = ? AND name <> 'guest.erased' ORDER BY id"
+_EVENTS = "DELETE FROM cloud_events WHERE guest = ? AND name <> 'guest.erased'"
 
 # The event's id stays: an event that is delivered again must be known. Notes may quote anything.
 _INBOX = """

@@ -1,5 +1,8 @@
 """Applying the provider's reports to the send ledger: forward only, in whatever order they come."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from app.messages.events import Delivery, StatusReport
 from app.store.database import Connection, Row, now_ms
 
@@ -19,8 +22,18 @@ _REACHED_AT = {
     Delivery.READ: "read_at",
 }
 
+MovedHook: TypeAlias = Callable[[Connection, int], None]
+"""Is told the id of an outbox row that reached another state, in the transaction in which it did.
+"""
 
-def settle(connection: Connection, report: StatusReport) -> bytes | None:
+
+def nobody(_connection: Connection, _outbox_id: int) -> None:
+    """Nobody is to be told."""
+
+
+def settle(
+    connection: Connection, report: StatusReport, on_moved: MovedHook = nobody
+) -> bytes | None:
     """Apply a report in the caller's transaction.
 
     Returns the blind index of the guest, or None if the message is not one of ours.
@@ -32,31 +45,33 @@ def settle(connection: Connection, report: StatusReport) -> bytes | None:
     ).fetchall()
     if not rows:
         return None
-    _apply(connection, rows[0], report)
+    if _apply(connection, rows[0], report):
+        on_moved(connection, int(rows[0]["id"]))
     return bytes(rows[0]["guest"])
 
 
-def _apply(connection: Connection, row: Row, report: StatusReport) -> None:
-    """Failed is the end, unless the provider says that it got there after all."""
+def _apply(connection: Connection, row: Row, report: StatusReport) -> bool:
+    """Failed is the end, unless the provider says that it got there after all; whether it moved."""
     state = row["state"]
     if report.delivery is Delivery.FAILED:
-        if _RANK[state] <= _RANK["sent"]:
-            connection.execute(
-                "UPDATE outbox SET state = 'failed', note = ?, "
-                "provider_id = coalesce(provider_id, ?) WHERE id = ?",
-                (
-                    report.reason or "the provider could not deliver it",
-                    report.provider_id,
-                    row["id"],
-                ),
-            )
-        return
+        if _RANK[state] > _RANK["sent"]:
+            return False
+        connection.execute(
+            "UPDATE outbox SET state = 'failed', note = ?, "
+            "provider_id = coalesce(provider_id, ?) WHERE id = ?",
+            (
+                report.reason or "the provider could not deliver it",
+                report.provider_id,
+                row["id"],
+            ),
+        )
+        return True
     if _RANK[report.delivery] <= _RANK[state]:
-        return
+        return False
     # "Sent" that was overtaken by "Error" is no news. A failure without the provider's id was only
     # our guess, when no answer had come.
     if report.delivery is Delivery.SENT and state == "failed" and row["provider_id"]:
-        return
+        return False
     # The column is one of three names of ours.
     connection.execute(
         f"UPDATE outbox SET state = :state, note = NULL, {_REACHED_AT[report.delivery]} = :now, "  # noqa: S608
@@ -69,3 +84,4 @@ def _apply(connection: Connection, row: Row, report: StatusReport) -> None:
             "id": row["id"],
         },
     )
+    return True

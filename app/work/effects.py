@@ -58,6 +58,9 @@ def _call_person(desk: Desk, connection: Connection, caller: Caller, effect: Cal
     if effect.silence:
         desk.conversations.hand_over(connection, caller.guest, effect.reason)
     window = int(datetime.now(UTC).timestamp() // ONE_CALL_IN.total_seconds())
+    if effect.urgent:
+        told = {"inbox_id": caller.inbox_id}
+        desk.events.record(connection, "emergency.raised", told, caller.guest)
     alert = Alert.EMERGENCY if effect.urgent else Alert.PERSON_WANTED
     # Each emergency calls; of the rest one message in a while.
     often = str(caller.inbox_id) if effect.urgent else f"{caller.guest.hex()[:16]}:{window}"

@@ -1,18 +1,22 @@
 """Answering a guest's message: from its inbox rows to an outbox row, in one transaction."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from app.conversation import brain, replying
+from app.conversation.assisting import assist, helps_with
 from app.conversation.intent import Intent
 from app.conversation.language import Language
+from app.conversation.model_calls import record
 from app.conversation.turn import Agent, CallPerson, Offer, Reply, SetConsent, Turn
+from app.events.hearing import tell_turn
 from app.guests.guest import Consent, Guest
 from app.messages.conversations import Conversation
 from app.messages.events import InboundMessage
 from app.messages.inbox import Inbox, Outcome
 from app.messages.outbox import Draft, OutboxRow
 from app.messages.outgoing import Kind, Text
+from app.messages.pausing import Queue, is_paused
 from app.store.database import Connection
 from app.work.desk import Desk
 from app.work.effects import Caller, carry_out
@@ -20,6 +24,8 @@ from app.work.turns import Received, receive
 
 # What is heard also from who speaks with a person, or wants to hear nothing more.
 _ALWAYS_HEARD = frozenset({Intent.EMERGENCY, Intent.OPT_IN, Intent.OPT_OUT})
+# From the model's last word to the commit.
+_AFTER_MODEL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,11 @@ def answer_message(desk: Desk, inbox_id: int) -> Answered:
 
     The same transaction carries out what the answer brings about and claims it for sending where
     nothing of the guest's is before it: one commit less until it goes. Nothing happens on a row
-    that is done, or whose guest has an earlier one to be answered first.
+    that is done, or whose guest has an earlier one to be answered first. While answers are paused
+    only an emergency is answered, out of its turn.
     """
-    row = desk.inbox.open_row(inbox_id)
+    is_held = is_paused(desk.database.connection, Queue.ANSWERS)
+    row = desk.inbox.open_row(inbox_id, in_turn=not is_held)
     if row is None or row.guest is None:
         return Answered()
     received = receive(desk.inbox, row)
@@ -47,19 +55,44 @@ def answer_message(desk: Desk, inbox_id: int) -> Answered:
     known = desk.guests.find(message.phone)
     talk = desk.conversations.of(row.guest)
     reply = _muted(compose(desk, message, known, talk), talk, known)
+    can_wait = reply.agent is not Agent.EMERGENCY
     with desk.database.transaction() as connection:
+        # Asked again where it counts. Resumed meanwhile: the next sweep has it in its turn.
+        if can_wait and (is_held or is_paused(connection, Queue.ANSWERS)):
+            return Answered()
         if not _close(desk.inbox, connection, received, reply):
             return Answered()
         claimed = _answer(desk, connection, row.guest, received, reply)
+        tell_turn(desk.events, connection, row, message, reply)
     return Answered(claimed, desk.inbox.next_of_guest(row.guest, after=received.rows[-1]))
 
 
-def compose(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conversation) -> Reply:
+def compose(
+    desk: Desk, inbox_id: int, message: InboundMessage, known: Guest | None, talk: Conversation
+) -> Reply:
     """What the agents would say to ``message``, and what it would bring about."""
-    facts = desk.facts
-    now = datetime.now(facts.time_zone)
+    turn = _turn(desk, message, known, talk)
+    offline = replying.reply(turn, brain.understand(message.text).guesses, desk.facts)
+    is_left_alone = talk.held_since is not None or (
+        known is not None and known.consent is Consent.WITHDRAWN
+    )
+    if desk.model is None or is_left_alone or not helps_with(turn, offline, desk.facts):
+        return offline
+    # Longer than the model may take: else the relay would let another worker ask it, too.
+    desk.inbox.wait(inbox_id, datetime.now(UTC) + desk.model.timeout + _AFTER_MODEL)
+    names = [name for name in (message.name, known.name if known else None) if name]
+    codes = [booking.code for booking in turn.bookings]
+    assisted = assist(desk.model, turn, offline, desk.facts, (*names, *codes))
+    with desk.database.transaction(durable=False) as connection:
+        # Here and not with the answer: it was asked, and cost, whatever becomes of the answer.
+        record(connection, assisted.calls)
+    return assisted.reply
+
+
+def _turn(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conversation) -> Turn:
+    now = datetime.now(desk.facts.time_zone)
     offer = desk.requests.open_offer(message.phone)
-    turn = Turn(
+    return Turn(
         text=message.text,
         now=now,
         choice_id=message.choice_id,
@@ -73,7 +106,6 @@ def compose(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conv
             else None
         ),
     )
-    return replying.reply(turn, brain.understand(message.text).guesses, facts)
 
 
 def _spoken(known: Guest | None) -> Language | None:

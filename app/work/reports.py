@@ -6,9 +6,11 @@ don't go over the queue but are taken together, a handful in a transaction, by o
 
 import threading
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from app.events.hearing import tell_message
 from app.messages.events import Delivery, StatusReport
 from app.messages.inbox import Outcome
 from app.messages.settling import settle
@@ -68,7 +70,7 @@ class Reports:
         return content if isinstance(content, StatusReport) else None
 
     def _apply(self, connection: Connection, row_id: int, report: StatusReport) -> bytes | None:
-        guest = settle(connection, report)
+        guest = settle(connection, report, partial(tell_message, self._desk.events))
         note = None if guest else "not ours"
         if guest is None and report.by_person and report.phone:
             note = "a person wrote"
