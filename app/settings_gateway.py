@@ -27,5 +27,14 @@ class GatewaySettings(BaseSettings):
     )
     breaker_rest: Duration = Field(
         timedelta(seconds=30),
+        gt=timedelta(0),
         description="How long Spoki, or the cloud, is left alone once it fails too often.",
+    )
+    breaker_window: Duration = Field(
+        timedelta(minutes=2),
+        gt=timedelta(0),
+        description="Too often is: half of what was asked of it in this time.",
+    )
+    breaker_fewest_calls: int = Field(
+        5, ge=1, description="And of so many calls at least, or the breaker stays closed."
     )

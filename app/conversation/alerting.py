@@ -18,6 +18,12 @@ class Alert(StrEnum):
     ACCEPTED = "accepted"
     REMINDER = "reminder"
     TOO_LATE = "too_late"
+    TRANSLATE = "translate"
+    COMMAND_DEAD = "command_dead"
+    BREAKER_OPEN = "breaker_open"
+    BREAKER_CLOSED = "breaker_closed"
+    PEER_DOWN = "peer_down"
+    PEER_UP = "peer_up"
 
 
 def who(name: str | None, phone: str) -> str:

@@ -65,6 +65,12 @@ _FILLED: Final = {
     "alert_accepted": "who said",
     "alert_reminder": "who minutes",
     "alert_too_late": "who",
+    "alert_translate": "who language said",
+    "alert_command_dead": "name reason",
+    "alert_breaker_open": "who",
+    "alert_breaker_closed": "who",
+    "alert_peer_down": "who path",
+    "alert_peer_up": "who path",
 }
 _PLAIN: Final = (
     *("hello", "thanks", "flight_delay", "complaint", "human", "other", "rest", "media"),

@@ -7,11 +7,13 @@ import structlog
 
 from app.messages.outbox import Outbox, OutboxRow
 from app.messages.provider import (
+    Guard,
     InDoubtError,
     NotSentError,
     Provider,
     RefusedError,
     SlowDownError,
+    UnreachableError,
     WindowClosedError,
 )
 
@@ -24,6 +26,7 @@ class Delivering:
 
     outbox: Outbox
     provider: Provider
+    guard: Guard
     echo_wait: timedelta
 
 
@@ -44,24 +47,38 @@ def hand_over(delivering: Delivering, row: OutboxRow) -> int | None:
 
 
 def _send(delivering: Delivering, row: OutboxRow) -> None:
-    outbox = delivering.outbox
+    """Send it, note on the row what came of it, then tell the guard, whose changes may take time.
+
+    Refusals say nothing about the provider's health: some are made before it is asked.
+    """
+    outbox, guard, call = delivering.outbox, delivering.guard, row.idempotency_key
     try:
-        provider_id = delivering.provider.send(row.phone, row.message, row.idempotency_key)
+        provider_id = delivering.provider.send(row.phone, row.message, call)
     except SlowDownError as error:
         outbox.slow_down(row, str(error), error.after)
+        guard.succeeded(call)
         log.warning("provider_asks_to_wait", outbox_id=row.row_id, reason=str(error))
+    except UnreachableError as error:
+        outbox.not_sent(row, str(error), error.after)
+        guard.failed(call, str(error))
+        log.warning("message_postponed", outbox_id=row.row_id, reason=str(error))
     except NotSentError as error:
         outbox.not_sent(row, str(error), error.after)
+        guard.succeeded(call)
         log.warning("message_postponed", outbox_id=row.row_id, reason=str(error))
     except WindowClosedError as error:
         outbox.window_closed(row, str(error))
+        guard.succeeded(call)
         log.warning("window_closed", outbox_id=row.row_id, reason=str(error))
     except RefusedError as error:
         outbox.refused(row.row_id, str(error))
+        guard.told_nothing(call)
         log.error("message_refused", outbox_id=row.row_id, reason=str(error))
     except InDoubtError as error:
         outbox.in_doubt(row.row_id, str(error), delivering.echo_wait)
+        guard.failed(call, str(error))
         log.warning("message_in_doubt", outbox_id=row.row_id, reason=str(error))
     else:
         outbox.sent(row.row_id, provider_id)
+        guard.succeeded(call)
         log.info("message_sent", outbox_id=row.row_id, attempts=row.attempts)

@@ -81,9 +81,9 @@ class Inbox:
 
         return insert
 
-    def open_row(self, row_id: int) -> InboxRow | None:
-        """The row if it is still to be done and its guest's earlier ones are done, else None."""
-        row = self._database.one(_OPEN_AND_FIRST, {"id": row_id})
+    def open_row(self, row_id: int, *, in_turn: bool = True) -> InboxRow | None:
+        """The row if it is still to be done and, ``in_turn``, its guest's earlier ones are done."""
+        row = self._database.one(_OPEN_AND_FIRST if in_turn else _OPEN, {"id": row_id})
         return None if row is None else self._opened(row)
 
     def open_reports(self, count: int) -> list[int]:
@@ -173,6 +173,11 @@ AND NOT EXISTS (
     SELECT 1 FROM inbox AS earlier
     WHERE earlier.guest = inbox.guest AND earlier.id < inbox.id AND earlier.state = 'received'
 )
+"""
+
+_OPEN = """
+SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
+WHERE id = :id AND state = 'received'
 """
 
 _OPEN_AFTER = """

@@ -7,11 +7,14 @@ only. The provider's echo of a message settles it whatever we believed (`app.mes
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.messages.deciding import Rules, decide
 from app.messages.outgoing import LANES, Kind, Outgoing, Template, encode
-from app.store.database import Connection, Database, milliseconds, now_ms
+from app.messages.pausing import NOT_PAUSED
+from app.messages.provider import Guard
+from app.messages.settling import MovedHook, nobody
+from app.store.database import Connection, Database, milliseconds, now_ms, to_ms
 from app.store.seal import Seal
 
 LONGEST_WAIT = timedelta(seconds=60)
@@ -33,7 +36,7 @@ class OutboxRow:
 
 @dataclass(frozen=True)
 class Draft:
-    """A message to be written to the outbox."""
+    """A message to be written to the outbox. ``not_before`` is aware."""
 
     key: str
     phone: str
@@ -42,6 +45,7 @@ class Draft:
     language: str
     inbox_id: int | None = None
     dedupe_key: str | None = None
+    not_before: datetime | None = None
 
 
 InsteadHook = Callable[[Connection, OutboxRow], None]
@@ -51,7 +55,9 @@ class Outbox:
     """The outbox table. ``claim_time`` is how long a send may take before it is in doubt.
 
     ``on_instead`` is called in the transaction in which an answer is given up for the template that
-    says that a person will answer: somebody must call that person.
+    says that a person will answer: somebody must call that person. ``on_moved`` is called in the
+    transaction in which a row is sent, failed or refused. ``guard`` says whether a message may go
+    now.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it is made of
@@ -59,22 +65,27 @@ class Outbox:
         database: Database,
         seal: Seal,
         rules: Rules,
+        guard: Guard,
         *,
         grace: timedelta,
         claim_time: timedelta,
         on_instead: InsteadHook,
+        on_moved: MovedHook = nobody,
     ) -> None:
         self._database = database
         self._seal = seal
         self._rules = rules
+        self._guard = guard
         self._grace = milliseconds(grace)
         self._claim_time = milliseconds(claim_time)
         self._on_instead = on_instead
+        self._on_moved = on_moved
 
     def add(self, connection: Connection, draft: Draft) -> int | None:
         """Write a message to be sent, in the caller's transaction; None if its key was here."""
         now = now_ms()
         message = draft.message
+        not_before = now if draft.not_before is None else max(now, to_ms(draft.not_before))
         rows = connection.execute(
             _INSERT,
             {
@@ -89,7 +100,8 @@ class Outbox:
                 "language": draft.language,
                 "dedupe_key": draft.dedupe_key,
                 "now": now,
-                "next_at": now + self._grace,
+                "not_before": not_before,
+                "next_at": not_before + self._grace,
             },
         ).fetchall()
         return int(rows[0]["id"]) if rows else None
@@ -97,8 +109,9 @@ class Outbox:
     def claim(self, row_id: int) -> OutboxRow | None:
         """Move a row ``pending → sending``, durably, for this caller alone.
 
-        None if it isn't pending, an earlier message of its lane to the guest is still open, or the
-        rules hold or refuse it, which is then noted on the row.
+        None if it isn't pending, is paused, the guard lets nothing through, an earlier message of
+        its lane to the guest is still open, or the rules hold or refuse it, which is then noted on
+        the row.
         """
         with self._database.transaction() as connection:
             return self.claim_within(connection, row_id)
@@ -114,6 +127,10 @@ class Outbox:
         sealed = self._seal.open(row["sealed_message"], f"outbox.message:{key}")
         decided = decide(connection, row, phone, sealed, self._rules)
         if decided is None:
+            self._on_moved(connection, row_id)  # if it was refused; else it stands where it stood
+            return None
+        # The guard has the last word: what it admits is sent.
+        if not self._guard.admit(key):
             return None
         connection.execute(
             _CLAIM,
@@ -137,6 +154,7 @@ class Outbox:
         """
         with self._database.transaction(durable=False) as connection:
             connection.execute(_SENT, {"id": row_id, "provider_id": provider_id, "now": now_ms()})
+            self._on_moved(connection, row_id)
 
     def not_sent(self, row: OutboxRow, reason: str, after: timedelta | None) -> None:
         """Surely not sent: back to ``pending``, for later."""
@@ -166,6 +184,7 @@ class Outbox:
         """Surely not sent, and never will be."""
         with self._database.transaction() as connection:
             _leave_sending(connection, row_id, "failed", reason, 0)
+            self._on_moved(connection, row_id)
 
     def in_doubt(self, row_id: int, reason: str, echo_wait: timedelta) -> None:
         """Perhaps sent: ``unknown`` until its echo comes or the wait is over."""
@@ -191,20 +210,20 @@ _INSERT = """
 INSERT INTO outbox (idempotency_key, inbox_id, guest, kind, lane, sealed_phone, sealed_message,
                     template, language, dedupe_key, state, created_at, not_before, next_at)
 VALUES (:key, :inbox_id, :guest, :kind, :lane, :sealed_phone, :sealed_message,
-        :template, :language, :dedupe_key, 'pending', :now, :now, :next_at)
+        :template, :language, :dedupe_key, 'pending', :now, :not_before, :next_at)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
-_NEXT_TO_GO = """
+_NEXT_TO_GO = f"""
 SELECT id, idempotency_key, guest, kind, sealed_phone, sealed_message, template, language,
        dedupe_key, rule, attempts, created_at
-FROM outbox WHERE id = :id AND state = 'pending' AND not_before <= :now
+FROM outbox WHERE id = :id AND state = 'pending' AND not_before <= :now AND {NOT_PAUSED}
 AND NOT EXISTS (
     SELECT 1 FROM outbox AS earlier
     WHERE earlier.guest = outbox.guest AND earlier.lane = outbox.lane
     AND earlier.id < outbox.id AND earlier.state IN ('pending', 'sending', 'unknown')
 )
-"""
+"""  # noqa: S608 - ours
 
 _CLAIM = """
 UPDATE outbox SET state = 'sending', attempts = attempts + 1, sending_at = :now,
@@ -224,10 +243,10 @@ ON CONFLICT (id) DO UPDATE SET asked_at = :now, until = max(until, :until)
 """
 
 # The first open row of each lane; those whose time has come, the oldest of them.
-_FIRST_OPEN = """
+_FIRST_OPEN = f"""
 SELECT id FROM outbox WHERE id IN (
     SELECT min(id) FROM outbox
     WHERE guest = :guest AND state IN ('pending', 'sending', 'unknown') GROUP BY lane
 )
-AND state = 'pending' AND not_before <= :now ORDER BY id LIMIT 1
-"""
+AND state = 'pending' AND not_before <= :now AND {NOT_PAUSED} ORDER BY id LIMIT 1
+"""  # noqa: S608 - ours

@@ -51,8 +51,13 @@ def resume(connection: Connection, queue: Queue) -> bool:
     deleted = connection.execute("DELETE FROM paused_queues WHERE queue = ?", (queue,))
     if deleted.rowcount == 0:
         return False
-    connection.execute(_DUE_NOW[queue], {"now": now_ms()})
+    make_due(connection, queue)
     return True
+
+
+def make_due(connection: Connection, queue: Queue) -> None:
+    """Let the next sweep take up what waits of ``queue``, in the caller's transaction."""
+    connection.execute(_DUE_NOW[queue], {"now": now_ms()})
 
 
 def is_paused(connection: Connection, queue: Queue) -> bool:
@@ -70,7 +75,16 @@ def paused(database: Database) -> list[Pause]:
     ]
 
 
-# What must not go earlier for another reason (`not_before`) doesn't go because of this either.
+# Of a row of the outbox, in a query: whether no pause holds it.
+NOT_PAUSED: Final = """
+(outbox.lane = 'urgent' OR NOT EXISTS (
+    SELECT 1 FROM paused_queues
+    WHERE queue = 'sends' OR (queue = 'notices' AND outbox.lane = 'notice')
+))
+"""
+
+# What must not go earlier for another reason (`not_before`) doesn't go because of this either. No
+# event is too old for the cloud because it was made to wait.
 _DUE_NOW: Final[Mapping[Queue, str]] = {
     Queue.ANSWERS: """
         UPDATE inbox SET next_at = :now
@@ -88,6 +102,6 @@ _DUE_NOW: Final[Mapping[Queue, str]] = {
         UPDATE commands SET next_at = :now WHERE state = 'received' AND next_at > :now
     """,
     Queue.EVENTS: """
-        UPDATE cloud_events SET next_at = :now WHERE state = 'waiting' AND next_at > :now
+        UPDATE cloud_events SET waiting_since = :now WHERE state = 'waiting'
     """,
 }

@@ -17,6 +17,10 @@ class NotSentError(Exception):
         self.after = after
 
 
+class UnreachableError(NotSentError):
+    """Surely not sent: no connection to the provider was made."""
+
+
 class SlowDownError(NotSentError):
     """Surely not sent: the provider asks to wait with everything, for ``after`` or a while."""
 
@@ -42,4 +46,31 @@ class Provider(Protocol):
         ``idempotency_key`` comes back in the provider's reports. Raises :class:`NotSentError`,
         :class:`RefusedError`, :class:`WindowClosedError` or :class:`InDoubtError`.
         """
+        ...
+
+
+class Guard(Protocol):
+    """Says whether the provider may be asked now, and hears what came of it; of many threads.
+
+    A call has the idempotency key of its message as its name. `app.providers.breaker` is one.
+    """
+
+    def room(self) -> int:
+        """How many calls may be begun now."""
+        ...
+
+    def admit(self, call: str) -> bool:
+        """Whether ``call`` may be made now; asked inside the transaction that claims its row."""
+        ...
+
+    def succeeded(self, call: str) -> None:
+        """The provider answered."""
+        ...
+
+    def failed(self, call: str, reason: str) -> None:
+        """The provider can't be reached, its answer was lost, or it said that it failed."""
+        ...
+
+    def told_nothing(self, call: str) -> None:
+        """What came of it says nothing about the provider's health."""
         ...

@@ -7,12 +7,17 @@ was lost, its worker died, or its time to wait is over.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.messages.pausing import NOT_PAUSED
+from app.messages.settling import MovedHook, nobody
 from app.store.database import Database, milliseconds, now_ms
 
 # One sweep's work; the next sweep takes the rest.
 SWEEP_LIMIT = 500
 # A row that is put on the queue again is left alone twice as long each time, up to this.
 LONGEST_LEAVE = timedelta(seconds=60)
+# How the note begins of a send that was perhaps sent: a row 'failed' with it isn't sent again
+# unless somebody has looked.
+NO_ECHO = "no echo came: "
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,35 @@ class Patience:
     resend: bool
 
 
-def sweep(database: Database, patience: Patience) -> Unfinished:
-    """Settle sends in doubt and return the rows whose time has come."""
+def sweep(
+    database: Database,
+    patience: Patience,
+    room: int = SWEEP_LIMIT,
+    on_moved: MovedHook = nobody,
+) -> Unfinished:
+    """Settle sends in doubt and return the rows whose time has come, ``room`` to be sent at most.
+
+    Rows of the outbox that are paused are left alone; those of the inbox are not, for one of them
+    may be an emergency. ``on_moved`` is told of sends that are left to a person.
+    """
     now = now_ms()
     if not _due(database, now):
         return Unfinished([], [])
     parameters = {
         "now": now,
         "limit": SWEEP_LIMIT,
+        "room": min(room, SWEEP_LIMIT),
         "grace": milliseconds(patience.grace),
         "longest": milliseconds(LONGEST_LEAVE),
         "echo_wait": milliseconds(patience.echo_wait),
         "after_doubt": "pending" if patience.resend else "failed",
+        "no_echo": NO_ECHO,
     }
     with database.transaction(durable=False) as connection:
         connection.execute(_LOST_WORKER, parameters)
-        connection.execute(_DOUBT_OVER, parameters)
+        for row in connection.execute(_DOUBT_OVER, parameters).fetchall():
+            if row["state"] == "failed":
+                on_moved(connection, int(row["id"]))
         inbox = connection.execute(_DUE_INBOX, parameters).fetchall()
         outbox = connection.execute(_DUE_OUTBOX, parameters).fetchall()
     return Unfinished(
@@ -65,13 +83,14 @@ def _due(database: Database, now: int) -> bool:
     return database.one(_ANY_DUE, {"now": now}) is not None
 
 
-_ANY_DUE = """
+_ANY_DUE = f"""
 SELECT 1 WHERE EXISTS (
     SELECT 1 FROM inbox WHERE state = 'received' AND guest IS NOT NULL AND next_at <= :now
 ) OR EXISTS (
     SELECT 1 FROM outbox WHERE state IN ('pending', 'sending', 'unknown') AND next_at <= :now
+    AND (state <> 'pending' OR {NOT_PAUSED})
 )
-"""
+"""  # noqa: S608 - ours
 
 # The echo is waited for from when the send began, so a slow sweep costs the guest nothing.
 _LOST_WORKER = """
@@ -81,8 +100,8 @@ WHERE state = 'sending' AND next_at <= :now
 """
 
 _DOUBT_OVER = """
-UPDATE outbox SET state = :after_doubt, next_at = :now, note = 'no echo came: ' || note
-WHERE state = 'unknown' AND next_at <= :now
+UPDATE outbox SET state = :after_doubt, next_at = :now, note = :no_echo || note
+WHERE state = 'unknown' AND next_at <= :now RETURNING id, state
 """
 
 # A row is left to the queue twice as long each time, so a backlog is not queued over and over.
@@ -95,10 +114,18 @@ WHERE id IN (
 RETURNING id
 """
 
-_DUE_OUTBOX = """
+# Only the first of a guest's lane may go; those behind it follow. Where there is room for one, it
+# must be one that can go.
+_DUE_OUTBOX = f"""
 UPDATE outbox SET next_at = :now + min(:longest, max(:grace, :now - created_at))
 WHERE id IN (
-    SELECT id FROM outbox WHERE state = 'pending' AND next_at <= :now ORDER BY id LIMIT :limit
+    SELECT id FROM outbox WHERE state = 'pending' AND next_at <= :now AND {NOT_PAUSED}
+    AND NOT EXISTS (
+        SELECT 1 FROM outbox AS earlier
+        WHERE earlier.guest = outbox.guest AND earlier.lane = outbox.lane
+        AND earlier.id < outbox.id AND earlier.state IN ('pending', 'sending', 'unknown')
+    )
+    ORDER BY id LIMIT :room
 )
 RETURNING id
-"""
+"""  # noqa: S608 - ours

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from app.messages.outgoing import Text
-from app.messages.provider import InDoubtError, NotSentError
+from app.messages.provider import InDoubtError, UnreachableError
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 # Shorter than what servers usually keep an idle connection for (nginx: 75 s), so that a send is
@@ -45,12 +45,13 @@ def make_client(
 def post(client: httpx.Client, path: str, body: dict[str, Any], whose: str) -> httpx.Response:
     """The provider's answer.
 
-    Raises :class:`NotSentError` if it wasn't reached, :class:`InDoubtError` if its answer was lost.
+    Raises :class:`UnreachableError` if no connection was made, :class:`InDoubtError` if its answer
+    was lost.
     """
     try:
         return client.post(path, json=body)
     except _NOT_CONNECTED as error:
-        raise NotSentError(f"{whose} can't be reached ({type(error).__name__})") from error
+        raise UnreachableError(f"{whose} can't be reached ({type(error).__name__})") from error
     except httpx.HTTPError as error:
         raise InDoubtError(f"{whose}'s answer was lost ({type(error).__name__})") from error
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from app.conversation import alerting
 from app.conversation import property as facts
 from app.conversation.alerting import Alert
+from app.conversation.model import Model, make_model
 from app.conversation.property import Property
+from app.events.hearing import tell_conversation, tell_history, tell_message
 from app.events.outgoing import Events
 from app.guests.bookings import Bookings
 from app.guests.guests import Guests
@@ -25,6 +28,7 @@ from app.providers.registry import make_provider
 from app.settings import Settings
 from app.store.database import Connection, Database, open_database
 from app.store.seal import Seal
+from app.work.breaking import make_breaker
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Desk:
     catalogue: Catalogue
     delivering: Delivering
     facts: Property
+    model: Model | None
 
 
 def make_desk(settings: Settings) -> Desk:
@@ -56,7 +61,9 @@ def make_desk(settings: Settings) -> Desk:
     seal = Seal(settings.seal_key_bytes, settings.index_key_bytes)
     property_ = facts.load(settings.property_file)
     templates = catalogue.load(settings.templates, property_.name, settings.provider)
-    guests = Guests(database, seal)
+    events = Events(database, seal, enabled=settings.cloud_url is not None)
+    heard = partial(tell_history, events)
+    guests = Guests(database, seal, heard)
     alerts = Alerts(database, seal, configured(settings))
     rules = Rules(
         RuleBook(QuietHours(settings.quiet_from, settings.quiet_until), settings.notices_per_day),
@@ -65,14 +72,18 @@ def make_desk(settings: Settings) -> Desk:
         ),
         templates,
     )
+    language = property_.default_language
+    breaker = make_breaker(settings, settings.provider, database, alerts, language)
     outbox = Outbox(
         database,
         seal,
         rules,
+        breaker,
         grace=settings.relay_grace,
         # Half as long again as an answer may take: then nobody waits for that answer any more.
         claim_time=settings.send_timeout * 1.5,
         on_instead=_call_for_late_answer(guests, alerts, property_),
+        on_moved=partial(tell_message, events),
     )
     return Desk(
         database=database,
@@ -80,14 +91,17 @@ def make_desk(settings: Settings) -> Desk:
         inbox=Inbox(database, seal, settings.relay_grace),
         outbox=outbox,
         guests=guests,
-        bookings=Bookings(database, seal),
-        requests=Requests(database, seal),
-        conversations=Conversations(database),
+        bookings=Bookings(database, seal, heard),
+        requests=Requests(database, seal, heard),
+        conversations=Conversations(database, partial(tell_conversation, events)),
         alerts=alerts,
-        events=Events(database, seal, enabled=settings.cloud_url is not None),
+        events=events,
         catalogue=templates,
-        delivering=Delivering(outbox, make_provider(settings, templates), settings.send_echo_wait),
+        delivering=Delivering(
+            outbox, make_provider(settings, templates), breaker, settings.send_echo_wait
+        ),
         facts=property_,
+        model=make_model(settings),
     )
 
 

@@ -1,13 +1,11 @@
 """Answering a guest's message: from its inbox rows to an outbox row, in one transaction."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from app.conversation import brain, replying
-from app.conversation.assisting import assist, helps_with
 from app.conversation.intent import Intent
 from app.conversation.language import Language
-from app.conversation.model_calls import record
 from app.conversation.turn import Agent, CallPerson, Offer, Reply, SetConsent, Turn
 from app.events.hearing import tell_turn
 from app.guests.guest import Consent, Guest
@@ -20,12 +18,11 @@ from app.messages.pausing import Queue, is_paused
 from app.store.database import Connection
 from app.work.desk import Desk
 from app.work.effects import Caller, carry_out
+from app.work.helping import helped
 from app.work.turns import Received, receive
 
 # What is heard also from who speaks with a person, or wants to hear nothing more.
 _ALWAYS_HEARD = frozenset({Intent.EMERGENCY, Intent.OPT_IN, Intent.OPT_OUT})
-# From the model's last word to the commit.
-_AFTER_MODEL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,12 @@ def answer_message(desk: Desk, inbox_id: int) -> Answered:
     message = received.message
     known = desk.guests.find(message.phone)
     talk = desk.conversations.of(row.guest)
-    reply = _muted(compose(desk, message, known, talk), talk, known)
-    can_wait = reply.agent is not Agent.EMERGENCY
+    if is_held and not _is_emergency(desk, message, known, talk):
+        return Answered()
+    reply = _muted(compose(desk, inbox_id, message, known, talk), talk, known)
     with desk.database.transaction() as connection:
-        # Asked again where it counts. Resumed meanwhile: the next sweep has it in its turn.
-        if can_wait and (is_held or is_paused(connection, Queue.ANSWERS)):
-            return Answered()
+        if reply.agent is not Agent.EMERGENCY and is_paused(connection, Queue.ANSWERS):
+            return Answered()  # paused since a moment ago
         if not _close(desk.inbox, connection, received, reply):
             return Answered()
         claimed = _answer(desk, connection, row.guest, received, reply)
@@ -70,23 +67,25 @@ def answer_message(desk: Desk, inbox_id: int) -> Answered:
 def compose(
     desk: Desk, inbox_id: int, message: InboundMessage, known: Guest | None, talk: Conversation
 ) -> Reply:
-    """What the agents would say to ``message``, and what it would bring about."""
+    """What is said to ``message``, and what it would bring about."""
     turn = _turn(desk, message, known, talk)
     offline = replying.reply(turn, brain.understand(message.text).guesses, desk.facts)
-    is_left_alone = talk.held_since is not None or (
-        known is not None and known.consent is Consent.WITHDRAWN
-    )
-    if desk.model is None or is_left_alone or not helps_with(turn, offline, desk.facts):
+    if talk.held_since is not None or _opted_out(known):
         return offline
-    # Longer than the model may take: else the relay would let another worker ask it, too.
-    desk.inbox.wait(inbox_id, datetime.now(UTC) + desk.model.timeout + _AFTER_MODEL)
-    names = [name for name in (message.name, known.name if known else None) if name]
-    codes = [booking.code for booking in turn.bookings]
-    assisted = assist(desk.model, turn, offline, desk.facts, (*names, *codes))
-    with desk.database.transaction(durable=False) as connection:
-        # Here and not with the answer: it was asked, and cost, whatever becomes of the answer.
-        record(connection, assisted.calls)
-    return assisted.reply
+    return helped(desk, inbox_id, turn, offline, (message.name, known.name if known else None))
+
+
+def _opted_out(known: Guest | None) -> bool:
+    return known is not None and known.consent is Consent.WITHDRAWN
+
+
+def _is_emergency(
+    desk: Desk, message: InboundMessage, known: Guest | None, talk: Conversation
+) -> bool:
+    guesses = brain.understand(message.text).guesses
+    return replying.reply(_turn(desk, message, known, talk), guesses, desk.facts).agent is (
+        Agent.EMERGENCY
+    )
 
 
 def _turn(desk: Desk, message: InboundMessage, known: Guest | None, talk: Conversation) -> Turn:
@@ -120,7 +119,7 @@ def _muted(reply: Reply, talk: Conversation, known: Guest | None) -> Reply:
         return reply
     if talk.held_since is not None:
         return replace(reply, text="", choices=(), effects=())
-    if known is not None and known.consent is Consent.WITHDRAWN:
+    if _opted_out(known):
         # Nobody would see otherwise that they wrote.
         call = CallPerson(reply.intents[0])
         return replace(reply, text="", choices=(), effects=(call,))

@@ -8,6 +8,8 @@ import dramatiq
 import redis
 import structlog
 
+from app.messages.provider import Guard
+from app.messages.settling import MovedHook, nobody
 from app.messages.unfinished import Patience, sweep
 from app.store.database import Database, DatabaseError
 from app.work.broker import DeskBroker
@@ -53,19 +55,27 @@ class Dispatcher:
 
 
 class Relay:
-    """A thread that sweeps every ``interval`` for rows that were left behind."""
+    """A thread that sweeps every ``interval`` for rows that were left behind.
 
-    def __init__(
+    What is to be sent waits while ``guard`` has no room for it.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it goes between
         self,
         database: Database,
         broker: DeskBroker,
         patience: Patience,
+        *,
+        guard: Guard,
         interval: timedelta,
+        on_moved: MovedHook = nobody,
     ) -> None:
         self._database = database
         self._broker = broker
         self._patience = patience
+        self._guard = guard
         self._interval = interval
+        self._on_moved = on_moved
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -80,7 +90,7 @@ class Relay:
 
     def sweep_once(self) -> int:
         """Queue every row whose time has come; how many there were."""
-        found = sweep(self._database, self._patience)
+        found = sweep(self._database, self._patience, self._guard.room(), self._on_moved)
         jobs = [message(Job.ANSWER_MESSAGE, row_id) for row_id in found.messages]
         jobs += [message(Job.DELIVER_MESSAGE, row_id) for row_id in found.outbox]
         enqueue(self._broker, jobs)

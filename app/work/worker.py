@@ -2,11 +2,13 @@
 
 import signal
 import threading
+from functools import partial
 
 import structlog
 from dramatiq import Worker
 
 from app.conversation import brain, replying
+from app.events.hearing import tell_message
 from app.heap import settle_heap
 from app.messages.unfinished import Patience
 from app.settings import InDoubt, Settings
@@ -44,7 +46,9 @@ def run(settings: Settings) -> None:
             echo_wait=settings.send_echo_wait,
             resend=settings.send_in_doubt is InDoubt.RESEND,
         ),
-        settings.relay_interval,
+        guard=desk.delivering.guard,
+        interval=settings.relay_interval,
+        on_moved=partial(tell_message, desk.events),
     )
     reports = Reports(desk, dispatcher)
     alerting = Alerting(settings, desk)

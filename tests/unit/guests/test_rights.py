@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.events.outgoing import Events
 from app.guests.booking import Booking, BookingStatus
 from app.guests.guest import Consent, Guest
 from app.guests.request import RequestKind, RequestState
@@ -26,6 +27,7 @@ from app.messages.standing import Limits, Surroundings
 from app.providers import spoki_events
 from app.store.seal import Seal, SealError
 from app.store.sealed import SEALED_COLUMNS
+from tests.support import breakers
 from tests.support.events import encode, inbound, outbound
 from tests.unit.guests.conftest import Store, open_store
 
@@ -62,7 +64,13 @@ class World:
         self.database, self.seal = database, seal
         self.inbox = Inbox(database, seal, GRACE)
         self.outbox = Outbox(
-            database, seal, RULES, grace=GRACE, claim_time=GRACE, on_instead=lambda *_: None
+            database,
+            seal,
+            RULES,
+            breakers.closed(),
+            grace=GRACE,
+            claim_time=GRACE,
+            on_instead=lambda *_: None,
         )
         for phone in (PHONE, OTHER):
             self.fill(phone)
@@ -120,6 +128,20 @@ class World:
         self.alert(phone, alert)
         self.send(f"desk-{1 if first else 2}", DESK, Kind.DESK, Text(f"Attenzione: {alert}"))
         self.send(f"also-{1 if first else 2}", DESK, Kind.DESK, Text(f"Chiami {spaced(phone)}!"))
+        self.tell_cloud("stay.ended", phone, booking_id, "BOOKING-77" if first else "B-2")
+
+    def tell_cloud(self, name: str, phone: str, booking_id: int, code: str) -> None:
+        """What the cloud is to be told."""
+        payload = {
+            "booking_id": booking_id,
+            "changed": ["status"],
+            "channel": "direct",
+            "code": code,
+            "status": "ended",
+        }
+        events = Events(self.database, self.seal, enabled=True)
+        with self.database.transaction() as connection:
+            assert events.record(connection, name, payload, self.seal.index(phone))
 
     def receive(self, event: dict[str, object]) -> None:
         """An event of the provider."""

@@ -24,6 +24,7 @@ from app.messages.unfinished import Patience, Unfinished
 from app.providers import spoki_events
 from app.store.database import Database, open_database
 from app.store.seal import Seal
+from tests.support import breakers
 from tests.support.events import GUEST, encode, inbound, outbound
 
 GRACE = timedelta(seconds=3)
@@ -123,6 +124,7 @@ def make_ledger(database: Database, seal: Seal) -> Ledger:
         database,
         seal,
         RULES,
+        breakers.closed(),
         grace=GRACE,
         claim_time=CLAIM_TIME,
         on_instead=lambda _connection, _row: None,

@@ -22,6 +22,7 @@ from app.messages.rules import QuietHours, RuleBook
 from app.messages.standing import Limits, Surroundings
 from app.store.database import Connection, Database, from_ms, open_database
 from app.store.seal import Seal
+from tests.support import breakers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -148,6 +149,7 @@ def make_front(directory: Path, book: RuleBook = BOOK) -> Front:
         database,
         seal,
         Rules(book, Surroundings(LIMITS, ROME), templates),
+        breakers.closed(),
         grace=GRACE,
         claim_time=CLAIM_TIME,
         on_instead=lambda _connection, row: called.append(row.row_id),
