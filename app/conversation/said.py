@@ -98,6 +98,11 @@ def says(saying: Saying, text: str) -> bool:
     return _somewhere(saying).search(_plain(text)) is not None
 
 
+def count(saying: Saying, text: str) -> int:
+    """How often a phrase of the section stands in the text."""
+    return len(_somewhere(saying).findall(_plain(text)))
+
+
 def affirms(saying: Saying, text: str) -> bool:
     """Whether the text says it and denies nothing."""
     return says(saying, text) and not says(Saying.DENIAL, text)
