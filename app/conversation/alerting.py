@@ -18,6 +18,7 @@ class Alert(StrEnum):
     ACCEPTED = "accepted"
     REMINDER = "reminder"
     TOO_LATE = "too_late"
+    EVENTS_PARKED = "events_parked"
     TRANSLATE = "translate"
     COMMAND_DEAD = "command_dead"
     BREAKER_OPEN = "breaker_open"

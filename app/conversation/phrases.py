@@ -65,7 +65,7 @@ _FILLED: Final = {
     "alert_accepted": "who said",
     "alert_reminder": "who minutes",
     "alert_too_late": "who",
-    "alert_translate": "who language said",
+    "alert_translate": "who spoken said",
     "alert_command_dead": "name reason",
     "alert_breaker_open": "who",
     "alert_breaker_closed": "who",
@@ -77,7 +77,7 @@ _PLAIN: Final = (
     *("terms_free", "offer_question", "offer_yes", "offer_no", "offer_declined", "offer_gone"),
     *("booking_change", "booking_cancel", "new_booking", "invoice_request", "left_behind"),
     *("booking_paid", "booking_unknown", "departing", "feedback", "emergency_person"),
-    *("opt_out", "opt_in"),
+    *("opt_out", "opt_in", "alert_events_parked"),
 )
 _TOPICS: Final = (
     *("wifi", "parking", "breakfast", "directions", "arrival", "departure", "early_checkin"),

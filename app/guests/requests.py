@@ -76,6 +76,11 @@ class Requests:
         row = self._database.one(_OPEN_OFFER, {"guest": self._seal.index(phone), "now": now_ms()})
         return None if row is None else self._request(row)
 
+    def had(self, connection: Connection, booking_id: int, kind: RequestKind) -> bool:
+        """Whether this was offered or asked for in that stay, whatever became of it."""
+        sql = "SELECT 1 FROM requests WHERE booking_id = ? AND kind = ? LIMIT 1"
+        return connection.execute(sql, (booking_id, kind)).fetchone() is not None
+
     def waiting(self) -> list[Request]:
         """What the desk must see to, oldest first."""
         return [self._request(row) for row in self._database.all(_WAITING)]

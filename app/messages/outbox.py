@@ -101,7 +101,7 @@ class Outbox:
                 "dedupe_key": draft.dedupe_key,
                 "now": now,
                 "not_before": not_before,
-                "next_at": not_before + self._grace,
+                "next_at": max(now + self._grace, not_before),
             },
         ).fetchall()
         return int(rows[0]["id"]) if rows else None

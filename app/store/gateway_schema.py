@@ -38,8 +38,7 @@ COMMANDS = (
         idempotency_key TEXT NOT NULL,
         digest BLOB NOT NULL,                -- keyed hash of what is asked: same key, same?
         name TEXT NOT NULL,                  -- 'SEND_MESSAGE' …
-        guest BLOB,                          -- whom it is about; order is kept for each
-        sealed_payload BLOB NOT NULL,
+        sealed_payload BLOB NOT NULL,        -- emptied once it is done
         state TEXT NOT NULL CHECK (state IN
             ('received', 'done', 'failed', 'dead', 'discarded')),
         came_by TEXT NOT NULL CHECK (came_by IN ('push', 'pull')),
@@ -55,6 +54,15 @@ COMMANDS = (
     """,
     "CREATE INDEX commands_open ON commands (next_at) WHERE state = 'received'",
     "CREATE INDEX commands_done ON commands (done_at) WHERE done_at IS NOT NULL",
+    """
+    CREATE TABLE command_subjects (
+        command INTEGER NOT NULL REFERENCES commands (id) ON DELETE CASCADE,
+        subject BLOB NOT NULL,               -- a guest's blind index, or a booking's; order is
+        is_guest INTEGER NOT NULL,           -- kept for each; gone once the command is done
+        PRIMARY KEY (subject, command)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX command_subjects_command ON command_subjects (command)",
 )
 
 EVENTS = (

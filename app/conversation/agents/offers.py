@@ -6,7 +6,7 @@ from typing import Final
 
 from app.conversation.agents.scene import Part, Scene, for_a_person
 from app.conversation.intent import Intent
-from app.conversation.property import Extras
+from app.conversation.property import Extras, Property
 from app.conversation.property_fields import LocalText
 from app.conversation.said import yes_or_no
 from app.conversation.turn import CloseOffer, MakeRequest
@@ -34,6 +34,12 @@ class _Extra:
     price: Decimal
     details: LocalText | None
     times: dict[str, str]
+
+
+def price_of(kind: RequestKind, facts: Property) -> Decimal | None:
+    """An extra's price in the property's currency; None where the host set none."""
+    extra = getattr(facts.extras, kind, None) if kind in INTENTS else None
+    return None if extra is None else extra.price
 
 
 def offer(kind: RequestKind, scene: Scene) -> Part | None:
