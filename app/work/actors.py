@@ -5,6 +5,7 @@ open: the relay takes it up again.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import dramatiq
 import structlog
@@ -12,6 +13,7 @@ from dramatiq.middleware import Middleware
 
 from app.messages.delivery import deliver, hand_over
 from app.work.broker import QUEUE, DeskBroker
+from app.work.commanding import carry_out_command, note_failure
 from app.work.desk import Desk
 from app.work.handling import answer_message
 from app.work.jobs import Job
@@ -39,6 +41,9 @@ class FailuresStayOpen(Middleware):
             return  # an outbox row that failed is in its state 'sending', which the sweep settles
         # Its kind alone: what an exception says may quote the guest.
         reason = type(exception).__name__
+        if message.actor_name == Job.RUN_COMMAND:
+            note_failure(self.desk, message.args[0], reason)
+            return
         if not self.desk.inbox.postpone(message.args[0], reason):
             log.error("inbox_row_dead", inbox_id=message.args[0], reason=reason)
 
@@ -63,3 +68,4 @@ def register(broker: DeskBroker, desk: Desk, dispatcher: Dispatcher) -> None:
 
     declare(Job.ANSWER_MESSAGE, answer)
     declare(Job.DELIVER_MESSAGE, deliver_message)
+    declare(Job.RUN_COMMAND, partial(carry_out_command, desk, dispatcher))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from app.commands.store import Commands
 from app.conversation import alerting
 from app.conversation import property as facts
 from app.conversation.alerting import Alert
@@ -45,6 +46,7 @@ class Desk:
     conversations: Conversations
     alerts: Alerts
     events: Events
+    commands: Commands
     catalogue: Catalogue
     delivering: Delivering
     facts: Property
@@ -96,6 +98,7 @@ def make_desk(settings: Settings) -> Desk:
         conversations=Conversations(database, partial(tell_conversation, events)),
         alerts=alerts,
         events=events,
+        commands=Commands(database, seal, settings.relay_grace),
         catalogue=templates,
         delivering=Delivering(
             outbox, make_provider(settings, templates), breaker, settings.send_echo_wait

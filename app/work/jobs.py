@@ -16,6 +16,7 @@ class Job(StrEnum):
 
     ANSWER_MESSAGE = "answer_message"
     DELIVER_MESSAGE = "deliver_message"
+    RUN_COMMAND = "run_command"
 
 
 def message(job: Job, row_id: int) -> dramatiq.Message[Any]:

@@ -8,6 +8,7 @@ import dramatiq
 import redis
 import structlog
 
+from app.commands.unfinished import due_commands
 from app.messages.provider import Guard
 from app.messages.settling import MovedHook, nobody
 from app.messages.unfinished import Patience, sweep
@@ -93,6 +94,8 @@ class Relay:
         found = sweep(self._database, self._patience, self._guard.room(), self._on_moved)
         jobs = [message(Job.ANSWER_MESSAGE, row_id) for row_id in found.messages]
         jobs += [message(Job.DELIVER_MESSAGE, row_id) for row_id in found.outbox]
+        commands = due_commands(self._database, self._patience.grace)
+        jobs += [message(Job.RUN_COMMAND, row_id) for row_id in commands]
         enqueue(self._broker, jobs)
         return len(jobs)
 
