@@ -56,9 +56,11 @@ def _options(
 @cli.command()
 def serve() -> None:
     """Run the gateway: take webhooks, keep them, answer health checks."""
-    from app.gateway import api  # noqa: PLC0415 - each process loads only what it runs
+    from app.gateway import serving  # noqa: PLC0415 - each process loads only what it runs
 
-    api.run(_start("gateway"))
+    found = configuration.load()
+    logs.configure("gateway", found.log_level, found.log_dir, several=found.gateway_workers > 1)
+    serving.run(found)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ is ever passed to a logger: events carry row ids.
 
 import logging
 import sys
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -16,12 +17,18 @@ FILE_BYTES = 10_000_000
 FILES = 10
 
 
-def configure(process: str, level: str, log_dir: Path | None) -> None:
-    """Send the logs of ``process`` (gateway, worker …) to ``<log_dir>/<process>.log`` or stderr."""
+def configure(process: str, level: str, log_dir: Path | None, *, several: bool = False) -> None:
+    """Send the logs of ``process`` (gateway, worker …) to ``<log_dir>/<process>.log`` or stderr.
+
+    ``several``: several processes write and rotate that file together.
+    """
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if log_dir is not None:
         log_dir.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(
+        rotating: Callable[..., logging.Handler] = RotatingFileHandler
+        if several:
+            rotating = _shared_handler()
+        handler = rotating(
             log_dir / f"{process}.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8"
         )
     shared: list[structlog.typing.Processor] = [
@@ -54,3 +61,11 @@ def configure(process: str, level: str, log_dir: Path | None) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _shared_handler() -> Callable[..., logging.Handler]:
+    from concurrent_log_handler import (  # noqa: PLC0415 - a lock for each line: only who shares
+        ConcurrentRotatingFileHandler,
+    )
+
+    return ConcurrentRotatingFileHandler

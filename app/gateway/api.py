@@ -1,14 +1,11 @@
-"""The gateway: FastAPI over the inbox, on the addresses it is given."""
+"""The gateway: FastAPI over the inbox."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-import structlog
-import uvicorn
 from fastapi import FastAPI
 from starlette.routing import Route
 
@@ -27,10 +24,6 @@ from app.store.seal import Seal
 from app.work.broker import make_broker
 from app.work.jobs import Job
 from app.work.relay import Dispatcher
-
-log = structlog.get_logger()
-# More waiting connections than a burst of webhooks has.
-LISTEN_BACKLOG = 512
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -106,38 +99,3 @@ def _app(lifespan: Any) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-
-
-def listen(addresses: list[tuple[str, int]]) -> list[socket.socket]:
-    """Bind each address. Raises OSError naming the one that can't be had."""
-    sockets = []
-    for host, port in addresses:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
-        listener.listen(LISTEN_BACKLOG)
-        sockets.append(listener)
-    return sockets
-
-
-def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    sockets = listen(settings.bind_addresses)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(settings),
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            # The tunnel is the only peer, and it keeps its connections: longer than its 90 s.
-            timeout_keep_alive=120,
-            timeout_graceful_shutdown=10,
-        )
-    )
-    log.info("gateway_ready", role=settings.role, addresses=settings.gateway_bind)
-    server.run(sockets=sockets)

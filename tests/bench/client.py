@@ -25,16 +25,23 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._is_closing = False
 
     @classmethod
     async def open(cls, port: int) -> "Connection":
         """Connect to the gateway on loopback."""
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether the gateway said with its last answer that it closes the connection."""
+        return self._is_closing
+
     async def post(self, request: bytes) -> None:
         """Send a rendered request. Raises RuntimeError if it isn't answered with 200."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
+        self._is_closing = b"connection: close" in head.lower()
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         body = await self._reader.readexactly(length)
         if not head.startswith(b"HTTP/1.1 200"):
