@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_settings import SettingsConfigDict
 
 from app.settings_alerts import AlertSettings
+from app.settings_api import ApiSettings
 from app.settings_gateway import GatewaySettings
 from app.settings_llm import ModelSettings
 from app.settings_values import (
@@ -78,7 +79,7 @@ class InDoubt(StrEnum):
     LEAVE = "leave"
 
 
-class Settings(GatewaySettings, AlertSettings, ModelSettings):
+class Settings(ApiSettings, GatewaySettings, AlertSettings, ModelSettings):
     """The settings of one process. Durations in seconds; secrets never show in ``repr``."""
 
     model_config = SettingsConfigDict(env_prefix="PORTIERE_", extra="ignore", frozen=True)

@@ -12,6 +12,7 @@ LAYERS = (
     (
         "settings",
         "settings_alerts",
+        "settings_api",
         "settings_gateway",
         "settings_llm",
         "settings_values",
@@ -29,7 +30,7 @@ LAYERS = (
     ("commands",),
     ("work",),
     ("gateway",),
-    ("cli", "cli_ask", "cli_desk", "cli_guests", "cli_keys", "demo", "demo_process"),
+    ("cli", "cli_ask", "cli_audit", "cli_desk", "cli_guests", "cli_keys", "demo", "demo_process"),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 
