@@ -35,9 +35,17 @@ def _time_zone(value: str) -> str:
     return ZoneInfo(value).key
 
 
-_Plain = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[_Plain, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Message = Annotated[_Plain, StringConstraints(strip_whitespace=True, min_length=1, max_length=4096)]
+# Constraints before the function: behind it they would not strip.
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_storable),
+]
+Message = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4096),
+    AfterValidator(_storable),
+]
 """4096 characters are what WhatsApp takes."""
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
 """A name that machines give: an id, a booking's number, a channel."""
@@ -48,7 +56,9 @@ Phone = Annotated[
     Field(json_schema_extra={"format": "phone", "examples": ["+390000000001"]}),
 ]
 """With + and the country; kept as E.164."""
-Email = Annotated[_Plain, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+Email = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$"), AfterValidator(_storable)
+]
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 """ISO 639-1."""
 TimeZone = Annotated[
