@@ -1,16 +1,21 @@
-"""Faults that can be switched on, each for good or for the next ``count`` times."""
+"""Faults that can be switched on, each for good or for the next ``count`` times, or every n-th."""
 
+from collections import Counter
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Fault(BaseModel):
-    """A fault; without ``count`` it stays on until it is switched off."""
+    """A fault; without ``count`` it stays on until it is switched off.
+
+    ``every``: it happens at the first of so many times, and not at the others.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     count: Annotated[int, Field(ge=1)] | None = None
+    every: Annotated[int, Field(ge=1)] | None = None
 
 
 class Refuse(Fault):
@@ -108,12 +113,14 @@ class FaultBoard:
 
     def __init__(self) -> None:
         self._on: dict[type[Fault], Fault] = {}
+        self._asked: Counter[type[Fault]] = Counter()
 
     def put(self, faults: Faults) -> None:
         """Switch on exactly ``faults``."""
         given = {kind: getattr(faults, name) for name, kind in KINDS.items()}
         # Copied, because counting down changes them.
         self._on = {kind: fault.model_copy() for kind, fault in given.items() if fault}
+        self._asked.clear()
 
     def snapshot(self) -> Faults:
         """Return what is on, with the counts that are left."""
@@ -123,6 +130,7 @@ class FaultBoard:
     def put_one(self, fault: Fault) -> None:
         """Switch on ``fault`` and leave the others as they are."""
         self._on[type(fault)] = fault.model_copy()
+        del self._asked[type(fault)]
 
     def drop(self, kind: type[Fault]) -> None:
         """Switch off the fault of this kind."""
@@ -136,6 +144,9 @@ class FaultBoard:
         """Return the fault of this kind if it is on, and use up one of its count."""
         fault = self._on.get(kind)
         if not isinstance(fault, kind):
+            return None
+        self._asked[kind] += 1
+        if (self._asked[kind] - 1) % (fault.every or 1):
             return None
         if fault.count is None:
             return fault

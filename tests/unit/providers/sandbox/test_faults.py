@@ -143,6 +143,11 @@ def test_counts_are_shown_as_they_run_down(api: Api) -> None:
     assert api.faults() == {}
 
 
+def test_every_second_send_fails(api: Api) -> None:
+    api.fault("server_error", every=2)
+    assert [api.text().status_code for _ in range(4)] == [503, 201, 503, 201]
+
+
 @pytest.mark.parametrize(
     ("name", "setting"),
     [("slow", {"seconds": 0}), ("server_error", {"status": 404}), ("refuse", {"count": 0})],
