@@ -3,13 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from app.commands.store import Commands, Taken
+from app.gateway.commands_api import command_routes
+from app.gateway.desk_api import desk_routes
+from app.gateway.gate import Gate
 from app.gateway.health import health_routes, leader_probe, standby_probe
+from app.gateway.problems import answer_with_problems
+from app.gateway.request_ids import RequestIds
 from app.gateway.webhooks import Door, LeaderDoor, StandbyDoor, closed_route, webhook_route
 from app.gateway.whatsapp import verification_route
 from app.heap import settle_heap
@@ -33,16 +38,18 @@ def make_app(settings: Settings) -> FastAPI:
 
 def _leader(settings: Settings) -> FastAPI:
     database = open_database(settings.database)
-    inbox = Inbox(
-        database, Seal(settings.seal_key_bytes, settings.index_key_bytes), settings.relay_grace
-    )
+    seal = Seal(settings.seal_key_bytes, settings.index_key_bytes)
+    inbox = Inbox(database, seal, settings.relay_grace)
+    commands = Commands(database, seal, settings.relay_grace)
     broker = make_broker(settings.redis_url.get_secret_value(), [])
     dispatcher = Dispatcher(broker)
 
-    def dispatch(group: list[list[Accepted]]) -> None:
-        for accepted in chain.from_iterable(group):
-            if accepted.row_id is not None and isinstance(accepted.content, InboundMessage):
-                dispatcher.put(Job.ANSWER_MESSAGE, accepted.row_id)
+    def dispatch(group: list[list[Accepted] | Taken]) -> None:
+        for kept in group:
+            if isinstance(kept, Taken):
+                _dispatch_command(dispatcher, kept)
+            else:
+                _dispatch_messages(dispatcher, kept)
 
     commits = GroupCommit(database, dispatch)
     checkpoints = Checkpoints(database)
@@ -59,9 +66,24 @@ def _leader(settings: Settings) -> FastAPI:
         dispatcher.stop()
 
     app = _app(lifespan)
+    app.add_middleware(Gate, settings=settings, database=database)
+    app.add_middleware(RequestIds)
     app.router.routes += _webhook_routes(LeaderDoor(inbox, commits), settings)
     app.include_router(health_routes(settings, leader_probe(database, broker)))
+    app.include_router(command_routes(commands, commits))
+    app.include_router(desk_routes(settings, database, broker))
     return app
+
+
+def _dispatch_messages(dispatcher: Dispatcher, kept: list[Accepted]) -> None:
+    for accepted in kept:
+        if accepted.row_id is not None and isinstance(accepted.content, InboundMessage):
+            dispatcher.put(Job.ANSWER_MESSAGE, accepted.row_id)
+
+
+def _dispatch_command(dispatcher: Dispatcher, taken: Taken) -> None:
+    if taken.is_new:
+        dispatcher.put(Job.RUN_COMMAND, taken.row_id)
 
 
 def _standby(settings: Settings) -> FastAPI:
@@ -74,6 +96,7 @@ def _standby(settings: Settings) -> FastAPI:
         await door.close()
 
     app = _app(lifespan)
+    app.add_middleware(RequestIds)
     app.router.routes += _webhook_routes(door, settings)
     app.include_router(health_routes(settings, standby_probe(leader_url)))
     return app
@@ -90,7 +113,7 @@ def _webhook_routes(door: Door, settings: Settings) -> list[Route]:
 
 
 def _app(lifespan: Any) -> FastAPI:
-    return FastAPI(
+    app = FastAPI(
         title="Portiere gateway",
         version=version("portiere"),
         lifespan=lifespan,
@@ -99,3 +122,5 @@ def _app(lifespan: Any) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
+    answer_with_problems(app)
+    return app
