@@ -28,6 +28,7 @@ from app.work import actors, handling, reports, worker
 
 STEPS: dict[str, tuple[Any, str]] = {
     "read": (Inbox, "open_row"),
+    "receive": (handling, "receive"),
     "compose": (handling, "compose"),
     "close": (Inbox, "close"),
     "effects": (handling, "carry_out"),
@@ -37,6 +38,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "hand-over": (actors, "hand_over"),
     "send": (Spoki, "send"),
     "mark-sent": (Outbox, "sent"),
+    "next": (Outbox, "next_of_guest"),
     "ack": (_RedisConsumer, "ack"),
     "settle": (reports, "settle"),
     "report": (reports.Reports, "apply_waiting"),

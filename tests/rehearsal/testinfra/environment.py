@@ -49,6 +49,9 @@ class Machine(_Strict):
     exceptions: list[Listening] = Field(description="May listen beside loopback and the link.")
     closed_outside: list[int] = Field(description="TCP ports that must not answer from outside.")
     public_address: str = Field(description="Where the outside would look for the host.")
+    hidden_addresses: list[str] = Field(
+        [], description="Further addresses of the host, which the outside must not reach either."
+    )
 
 
 class Environment(_Strict):

@@ -8,8 +8,9 @@ from tests.rehearsal.testinfra.conftest import ENVIRONMENT, Outside, Target
 from tests.rehearsal.testinfra.environment import Environment, load
 
 CLOSED = [
-    (name, machine.public_address, port)
+    (name, address, port)
     for name, machine in (("mac", load(ENVIRONMENT).mac), ("vps", load(ENVIRONMENT).vps))
+    for address in (machine.public_address, *machine.hidden_addresses)
     for port in machine.closed_outside
 ]
 # Takes whatever comes; in the host's own network, and published by a container.

@@ -9,8 +9,17 @@ from tests.rehearsal.testinfra.leaks import Secrets
 # system shows them.
 PROCESSES = "sudo -u nobody ps axwwe || runuser -u nobody -- ps axwwe"
 
+# Where what was on its way may have been left: a temporary file, a shell's or a package's log.
+LEFT_BEHIND = (
+    "find {places} -xdev -path '*/wireguard' -prune -o "
+    "-type f -size -1024k -exec cat {{}} + || true"
+)
+
 PLACES = {
     "mac": {
+        "what was left behind": LEFT_BEHIND.format(
+            places="/etc/ /tmp/ /var/tmp/ /var/log/ /opt/homebrew/etc/ ~/"
+        ),
         "plists": "cat /Library/LaunchDaemons/app.portiere.*.plist",
         "what launchd prints": "launchctl dumpstate 2>/dev/null || "
         "for job in /Library/LaunchDaemons/app.portiere.*.plist; do "
@@ -21,6 +30,9 @@ PLACES = {
         "-o -name '*.json' -o -name '*.txt' | xargs cat",
     },
     "vps": {
+        "what was left behind": LEFT_BEHIND.format(
+            places="/etc/ /tmp/ /var/tmp/ /var/log/ /root/ /home/"
+        ),
         "compose file": "cat /opt/portiere/stack/compose.yaml",
         "docker inspect, containers": "docker inspect $(docker ps --all --quiet)",
         "docker inspect, images": "docker image inspect $(docker image ls --quiet)",
@@ -57,7 +69,9 @@ def test_no_secret_in(targets: dict[str, Target], secrets: Secrets, name: str, p
 
 def _look(target: Target, command: str) -> tuple[int, str]:
     answer = target.host.run(command)
-    return answer.rc, answer.stdout + answer.stderr
+    # Some of it is no text; what the vault holds is.
+    said = answer.stdout_bytes + answer.stderr_bytes
+    return answer.rc, said.decode(errors="replace")
 
 
 def test_files_with_secrets_are_their_owners_alone(target: Target, secrets: Secrets) -> None:
