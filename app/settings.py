@@ -236,10 +236,10 @@ def load() -> Settings:
     try:
         return Settings(_env_file=env_file)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(explain(error)) from None
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """The errors without the values: a wrong secret is a secret still."""
     lines = []
     for item in error.errors(include_input=False, include_url=False):

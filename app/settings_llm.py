@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.settings_values import Duration, is_placeholder
 
 
 class ModelSettings(BaseSettings):
-    """See :class:`app.settings.Settings`, which has them all."""
+    """See :class:`app.settings.Settings`, which has them all; these do without the others."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTIERE_", extra="ignore", frozen=True)
 
     llm_base_url: AnyHttpUrl | None = Field(
         None,
@@ -26,6 +28,11 @@ class ModelSettings(BaseSettings):
         le=timedelta(seconds=30),
         description="How long a guest's answer may wait for the model, all calls together.",
     )
+
+    @field_validator("llm_base_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
 
     @model_validator(mode="after")
     def _model_is_named(self) -> Self:

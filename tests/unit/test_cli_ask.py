@@ -8,6 +8,8 @@ from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.cli_ask import FACTS_VARIABLE
+from app.settings import SettingsError
+from tests.support.model import KEY, NAME, ModelDouble, model_double
 
 EXAMPLE = Path(__file__).parents[2] / "app/conversation/property.example.yml"
 
@@ -102,3 +104,34 @@ def test_a_text_or_lines_and_not_both(arguments: list[str]) -> None:
     done = ask(*arguments)
     assert done.exit_code == 2
     assert "--json" in done.stderr
+
+
+def ask_with_model(double: ModelDouble, *arguments: str, **given: str) -> Result:
+    """The same with a language model set up."""
+    variables = {
+        FACTS_VARIABLE: str(EXAMPLE),
+        "PORTIERE_LLM_BASE_URL": double.url,
+        "PORTIERE_LLM_MODEL": NAME,
+        "PORTIERE_LLM_API_KEY": KEY,
+        **given,
+    }
+    return CliRunner().invoke(cli, ["ask", *arguments], env=variables, input="Wi-Fi?\n")
+
+
+def test_it_is_shown_when_a_model_was_asked_and_what_came_of_it() -> None:
+    with model_double(intent=lambda _text: "pets", wording=lambda _ours: "At 9:00.") as double:
+        odd = ask_with_model(double, "🦩🪁")
+        assert "intent    pets" in odd.stdout
+        assert "model     intent used, wording language" in odd.stdout
+        assert "At 9:00." not in odd.stdout
+        wifi = ask_with_model(double, "What is the wifi password?")
+        assert "model     not asked" in wifi.stdout
+        (line,) = answers(ask_with_model(double, "--json", "-"))
+        assert line["model"] == {}
+
+
+def test_a_model_without_a_name_is_said() -> None:
+    with model_double() as double:
+        done = ask_with_model(double, "Wi-Fi?", PORTIERE_LLM_MODEL="")
+    assert isinstance(done.exception, SettingsError)
+    assert "PORTIERE_LLM_MODEL" in str(done.exception)

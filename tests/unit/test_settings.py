@@ -66,6 +66,11 @@ def test_a_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORTIERE_GATEWAY_BIND", "127.0.0.1:99999", "host:port"),
         ("PORTIERE_LOG_LEVEL", "LOUD", "DEBUG"),
         ("PORTIERE_WORKER_THREADS", "0", "greater"),
+        ("PORTIERE_LLM_BASE_URL", "http://127.0.0.1:11434/v1", "PORTIERE_LLM_MODEL"),
+        ("PORTIERE_LLM_BASE_URL", "127.0.0.1", "URL"),
+        ("PORTIERE_LLM_API_KEY", "CHANGE-ME", "placeholder"),
+        ("PORTIERE_LLM_TIMEOUT", "0", "greater"),
+        ("PORTIERE_LLM_TIMEOUT", "31", "less"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -137,6 +142,13 @@ def test_each_provider_needs_only_its_own_secrets(monkeypatch: pytest.MonkeyPatc
     for name, given in CLOUD.items():
         monkeypatch.setenv(name, given)
     assert settings.load().webhook_secrets == ("new-secret", "old-secret")
+
+
+def test_no_language_model_is_asked_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings.load()
+    assert (found.llm_base_url, found.llm_timeout) == (None, timedelta(seconds=3))
+    monkeypatch.setenv("PORTIERE_LLM_BASE_URL", "")
+    assert settings.load().llm_base_url is None
 
 
 def test_two_webhook_secrets_while_one_is_rotated(monkeypatch: pytest.MonkeyPatch) -> None:

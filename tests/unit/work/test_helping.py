@@ -15,7 +15,7 @@ from tests.support.model import KEY, NAME, ModelDouble, model_double
 from tests.unit.work.conftest import GUEST, DeskMaker, message, outbox, said_to_desk
 from tests.unit.work.test_handling import inbox_states, receive
 
-ODD = "Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich."  # nothing a guest may want
+ODD = "🦩🪁"  # nothing that says what is wanted, to any brain
 QUESTION = LINES[EN].breakfast
 WORDED = "Gladly! Breakfast is in the veranda, from 7:30 am to 10 am, and it is included for you."
 
@@ -133,7 +133,7 @@ def test_it_is_never_asked_for_who_opted_out(desk: Desk, double: ModelDouble, te
 
 def test_neither_phone_nor_name_leaves(desk: Desk, double: ModelDouble) -> None:
     name = {"first_name": "Zenobia", "last_name": "Quarzolini"}
-    body = f"Ich bin Zenobia, {GUEST}. {ODD}"
+    body = f"{QUESTION} I am Zenobia, {GUEST}."
     answer_message(desk, receive(desk, body, contact={"phone": GUEST, **name}))
     assert double.asked
     sent = repr(double.asked)
