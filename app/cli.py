@@ -9,7 +9,7 @@ from typing import Annotated
 import redis
 import typer
 
-from app import cli_ask, cli_desk, cli_guests, cli_keys, logs
+from app import cli_ask, cli_audit, cli_desk, cli_guests, cli_keys, logs
 from app import settings as configuration
 from app.messages.trace import last
 from app.settings import Role, Settings, SettingsError
@@ -24,6 +24,7 @@ cli = typer.Typer(
 cli.add_typer(cli_guests.guests, name="guests")
 cli.add_typer(cli_guests.bookings, name="bookings")
 cli.command()(cli_ask.ask)
+cli.command()(cli_audit.audit)
 cli.add_typer(cli_desk.cli, name="desk")
 cli.add_typer(cli_keys.keys, name="keys")
 
@@ -93,6 +94,14 @@ def trace(
     """Show when the last answers passed each hop, as JSON lines; nothing of what was said."""
     for one in last(open_database(configuration.load().database), count):
         typer.echo(json.dumps(asdict(one)))
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the document of the gateway's API (OpenAPI 3.1); needs no settings."""
+    from app.gateway.openapi import document  # noqa: PLC0415 - only this command needs it
+
+    typer.echo(json.dumps(document(), indent=2))
 
 
 @cli.command()

@@ -50,6 +50,11 @@ class ApiClient(BaseModel):
     keys: tuple[bytes, ...] = Field(min_length=1, max_length=2)
     scopes: frozenset[Scope]
 
+    @cached_property
+    def encoded_keys(self) -> tuple[bytes, ...]:
+        """The keys as base64: what a bearer shows."""
+        return tuple(base64.b64encode(key) for key in self.keys)
+
     @field_validator("keys", mode="before")
     @classmethod
     def _decode(cls, value: Any) -> Any:

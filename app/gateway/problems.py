@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
@@ -10,6 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.store.database import DatabaseError
+
+log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -70,6 +74,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _problem_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DatabaseError, _store)
 
 
 async def _problem_error(_request: Request, error: Exception) -> Response:
@@ -97,6 +102,13 @@ async def _http(_request: Request, error: Exception) -> Response:
             allowed = headers.get("Allow", "another method")
             return problem(405, "method-not-allowed", f"Use {allowed} here.", headers)
     return problem(error.status_code, "bad-request", str(error.detail), headers)
+
+
+async def _store(_request: Request, error: Exception) -> Response:
+    """Locked for longer than we wait, or the disk is full: the log of the database's user says."""
+    log.error("store_failed", error=type(error).__name__)
+    detail = "The database didn't take it; ask again."
+    return problem(503, "store-unavailable", detail, {"Retry-After": "5"})
 
 
 _MEANING: Mapping[int, str] = {

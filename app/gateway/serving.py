@@ -22,7 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from app import logs
 from app import settings as configuration
-from app.gateway.lingering import LingeringProtocol
+from app.gateway.patience import PatientProtocol
 from app.settings import Settings, SettingsError
 from app.store.database import StoreError, open_database
 
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 # More waiting connections than a burst of webhooks has.
 LISTEN_BACKLOG: Final = 512
 UVICORN: Final[dict[str, Any]] = {
-    "http": LingeringProtocol,
+    "http": PatientProtocol,
     "log_config": None,
     "access_log": False,
     "proxy_headers": False,

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.gateway.bodies import BodyTooLargeError, read_body
+from app.gateway.bodies import BodyTooLargeError, BodyTooSlowError, read_body
 from app.gateway.problems import problem
 from app.messages.inbox import Accepted, Inbox
 from app.providers.incoming import EnvelopeError, Kept, SignatureError, Webhook
@@ -102,6 +102,10 @@ def webhook_route(door: Door, webhook: Webhook, secrets: tuple[str, ...]) -> Rou
         except BodyTooLargeError:
             limit = f"The body is larger than {webhook.largest_body} bytes."
             return problem(413, "body-too-large", limit, {"Connection": "close"})
+        except BodyTooSlowError:
+            return problem(
+                408, "body-too-slow", "Send the body without pauses.", {"Connection": "close"}
+            )
         except ClientDisconnect:
             return problem(400, "body-incomplete", "The connection ended before the body did.")
         signature = request.headers.get(webhook.header)
