@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from app.commands.fields import Key, Payload
 from app.commands.registry import COMMANDS, CommandName
 
-# A batch of a hundred texts of 4096 signs, four bytes each, and what stands around them.
-LARGEST_COMMAND = 2 * 1024 * 1024
+# Of a body, as the gate before the API has it too: a batch of a hundred long texts.
+LARGEST_COMMAND = 1_000_000
 
 
 class Asked(BaseModel):

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from app.commands.asked import Asked, canonical, subjects_of
+from app.messages import audit
 from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms
 from app.store.seal import Seal
 
@@ -61,6 +62,7 @@ class CommandRow:
     name: str
     payload: str
     attempts: int
+    request_id: str | None
     guest: bytes | None  # where it is about exactly one
 
 
@@ -116,6 +118,14 @@ class Commands:
                 is_same = held["digest"] == values["digest"]
                 return Taken(held["id"], held["command_id"], held["state"], False, is_same)
             row_id = int(rows[0]["id"])
+            audit.record(
+                connection,
+                actor=sender.client,
+                action="command.received",
+                target=command_id,
+                request_id=sender.request_id,
+                detail={"name": asked.name, "came_by": sender.came_by},
+            )
             connection.executemany(
                 "INSERT INTO command_subjects (command, subject, is_guest) VALUES (?, ?, ?)",
                 [(row_id, one, True) for one in guests]
@@ -148,6 +158,15 @@ class Commands:
         note = outcome.get("code") if state == "failed" else None
         values = {"id": row.row_id, "state": state, "sealed": sealed, "now": now_ms(), "note": note}
         connection.execute(_FINISH, values)
+        audit.record(
+            connection,
+            actor=row.client,
+            action="command.finished",
+            target=row.command_id,
+            outcome=note or audit.OK,
+            request_id=row.request_id,
+            detail={"name": row.name},
+        )
         if state == "done":
             self._forget_payload(connection, row)
 
@@ -203,6 +222,7 @@ class Commands:
             name=row["name"],
             payload=self._seal.open(row["sealed_payload"], f"commands.payload:{command_id}"),
             attempts=row["attempts"],
+            request_id=row["request_id"],
             guest=guests[0]["subject"] if len(guests) == 1 else None,
         )
 
@@ -223,7 +243,7 @@ ORDER BY command_id = :command_id DESC LIMIT 1
 """
 
 _OPEN_AND_FIRST = """
-SELECT id, command_id, client, name, sealed_payload, attempts FROM commands
+SELECT id, command_id, client, name, sealed_payload, attempts, request_id FROM commands
 WHERE id = :id AND state = 'received'
 AND (name = 'RESUME' OR NOT EXISTS (SELECT 1 FROM paused_queues WHERE queue = 'commands'))
 AND NOT EXISTS (
@@ -253,5 +273,5 @@ UPDATE commands SET attempts = attempts + 1, note = :reason,
     done_at = CASE WHEN attempts + 1 >= :most THEN :now END,
     next_at = :now + min(:longest, 1000 << (attempts + 1))
 WHERE id = :id AND state = 'received'
-RETURNING id, command_id, client, name, sealed_payload, attempts, state
+RETURNING id, command_id, client, name, sealed_payload, attempts, request_id, state
 """
