@@ -1,5 +1,6 @@
 """What the role `desk` makes of an inventory, as the program reads it."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,20 @@ def test_alerts_go_where_the_inventory_says(monkeypatch: pytest.MonkeyPatch) -> 
 def test_secrets_of_ways_that_are_not_used_stay_in_the_vault() -> None:
     found = environment()
     assert found["PORTIERE_ALERT_SLACK_URL"] == found["PORTIERE_MAIL_PASSWORD"] == ""
+    assert found["PORTIERE_LLM_API_KEY"] == ""
+
+
+def test_a_language_model_is_asked_where_the_inventory_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settings(monkeypatch).llm_base_url is None
+    model = {"base_url": "http://127.0.0.1:11434/v1", "model": "invented:8b"}
+    found = settings(monkeypatch, portiere_llm=model)
+    assert (str(found.llm_base_url), found.llm_model) == (model["base_url"], model["model"])
+    assert (found.llm_timeout, found.llm_api_key.get_secret_value()) == (timedelta(seconds=3), "")
+    found = settings(monkeypatch, portiere_llm=model | {"key": True, "timeout": 1.5})
+    assert found.llm_timeout == timedelta(seconds=1.5)
+    assert found.llm_api_key.get_secret_value() == "rehearsal-llm-key"
 
 
 def test_a_hosts_own_templates_are_found(tmp_path: Path) -> None:
