@@ -9,7 +9,7 @@ from typing import Annotated
 import redis
 import typer
 
-from app import cli_ask, cli_audit, cli_desk, cli_guests, cli_keys, logs
+from app import cli_ask, cli_audit, cli_desk, cli_guests, cli_keys, cli_queues, cli_status, logs
 from app import settings as configuration
 from app.messages.trace import last
 from app.settings import Role, Settings, SettingsError
@@ -27,6 +27,8 @@ cli.command()(cli_ask.ask)
 cli.command()(cli_audit.audit)
 cli.add_typer(cli_desk.cli, name="desk")
 cli.add_typer(cli_keys.keys, name="keys")
+cli.add_typer(cli_queues.queues, name="queues")
+cli.command()(cli_status.status)
 
 
 def main() -> None:
@@ -70,6 +72,14 @@ def work() -> None:
     from app.work import worker  # noqa: PLC0415 - each process loads only what it runs
 
     worker.run(_start("worker"))
+
+
+@cli.command()
+def node() -> None:
+    """Run the node: fetch the cloud's commands, tell it what happened, watch the others."""
+    from app.work import node as process  # noqa: PLC0415 - each process loads only what it runs
+
+    process.run(_start("node"))
 
 
 @cli.command()

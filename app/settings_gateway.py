@@ -1,11 +1,23 @@
 """The settings of the gateway between the cloud and the desk; part of `app.settings.Settings`."""
 
+import base64
 from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Final, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
-from app.settings_values import Duration
+from app.settings_peers import PeerAddress, read_peers
+from app.settings_values import Duration, is_placeholder
+
+# 256 bits, as HMAC-SHA256 has.
+_KEY_BYTES: Final = 32
+
+
+def _peers(value: str) -> str:
+    read_peers(value)
+    return value
 
 
 class GatewaySettings(BaseSettings):
@@ -38,3 +50,32 @@ class GatewaySettings(BaseSettings):
     breaker_fewest_calls: int = Field(
         5, ge=1, description="And of so many calls at least, or the breaker stays closed."
     )
+    peers: Annotated[str, AfterValidator(_peers)] = Field(
+        "",
+        description="The other nodes to watch, comma-separated: vps=link:http://10.86.0.1:8080 "
+        "over the private link, vps=public:https://desk.example.com by the public name.",
+    )
+
+    @cached_property
+    def peer_addresses(self) -> tuple[PeerAddress, ...]:
+        """``peers``, parsed."""
+        return read_peers(self.peers)
+
+    @model_validator(mode="after")
+    def _cloud_has_a_key(self) -> Self:
+        if self.cloud_url is not None:
+            _ = self.cloud_key_bytes
+        return self
+
+    @cached_property
+    def cloud_key_bytes(self) -> bytes:
+        """The key that this node signs with when it speaks to the cloud."""
+        if is_placeholder(self.cloud_key):
+            raise ValueError("PORTIERE_CLOUD_URL needs PORTIERE_CLOUD_KEY: `portiere keys`")
+        try:
+            key = base64.b64decode(self.cloud_key.get_secret_value(), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise ValueError("PORTIERE_CLOUD_KEY must be 32 bytes in base64: `portiere keys`")
+        return key

@@ -10,10 +10,14 @@ from starlette.routing import Route
 
 from app.commands.store import Commands, Taken
 from app.gateway.commands_api import command_routes
+from app.gateway.counting import Counting
 from app.gateway.desk_api import desk_routes
 from app.gateway.gate import Gate
 from app.gateway.health import health_routes, leader_probe, standby_probe
+from app.gateway.metrics import metrics_routes
 from app.gateway.problems import answer_with_problems
+from app.gateway.queues_api import queue_routes
+from app.gateway.ready import leader_readiness, ready_routes, standby_readiness
 from app.gateway.request_ids import RequestIds
 from app.gateway.webhooks import Door, LeaderDoor, StandbyDoor, closed_route, webhook_route
 from app.gateway.whatsapp import verification_route
@@ -68,8 +72,12 @@ def _leader(settings: Settings) -> FastAPI:
     app = _app(lifespan)
     app.add_middleware(Gate, settings=settings, database=database)
     app.add_middleware(RequestIds)
+    app.add_middleware(Counting, routes=app.routes)  # the outermost: what is refused counts, too
     app.router.routes += _webhook_routes(LeaderDoor(inbox, commits), settings)
     app.include_router(health_routes(settings, leader_probe(database, broker)))
+    app.include_router(ready_routes(leader_readiness(settings, database, broker)))
+    app.include_router(metrics_routes(settings, database, broker))
+    app.include_router(queue_routes(database))
     app.include_router(command_routes(commands, commits))
     app.include_router(desk_routes(settings, database, broker))
     return app
@@ -99,6 +107,7 @@ def _standby(settings: Settings) -> FastAPI:
     app.add_middleware(RequestIds)
     app.router.routes += _webhook_routes(door, settings)
     app.include_router(health_routes(settings, standby_probe(leader_url)))
+    app.include_router(ready_routes(standby_readiness(settings)))
     return app
 
 

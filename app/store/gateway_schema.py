@@ -128,7 +128,7 @@ WATCHING = (
         state TEXT NOT NULL CHECK (state IN ('unknown', 'up', 'down')),
         since INTEGER NOT NULL,
         checked_at INTEGER NOT NULL,
-        in_a_row INTEGER NOT NULL,           -- checks in a row that contradict state
+        in_a_row INTEGER NOT NULL,           -- looks in a row that contradict state; < 0: failed
         latency_ms REAL,
         note TEXT,
         PRIMARY KEY (peer, path)

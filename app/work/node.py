@@ -12,9 +12,11 @@ import httpx
 import structlog
 
 from app.heap import settle_heap
+from app.providers.guarded import GuardedTransport
 from app.settings import Settings
 from app.signing import SignedAuth
 from app.store.checkpoints import Checkpoints
+from app.work.breaking import CLOUD, make_breaker
 from app.work.broker import make_broker
 from app.work.desk import Desk, make_desk
 from app.work.pulling import Pulling
@@ -51,9 +53,12 @@ def run(settings: Settings) -> None:
 
 
 def _talk_with_cloud(settings: Settings, desk: Desk, running: ExitStack) -> None:
+    language = desk.facts.default_language
+    breaker = make_breaker(settings, CLOUD, desk.database, desk.alerts, language)
     cloud = httpx.Client(
         base_url=str(settings.cloud_url),
         auth=SignedAuth(settings.node_name, settings.cloud_key_bytes),
+        transport=GuardedTransport(httpx.HTTPTransport(), breaker, CLOUD),
         timeout=httpx.Timeout(30, connect=2),
     )
     running.callback(cloud.close)

@@ -15,6 +15,7 @@ LAYERS = (
         "settings_api",
         "settings_gateway",
         "settings_llm",
+        "settings_peers",
         "settings_values",
         "hostfile",
         "logs",
@@ -30,7 +31,18 @@ LAYERS = (
     ("commands",),
     ("work",),
     ("gateway",),
-    ("cli", "cli_ask", "cli_audit", "cli_desk", "cli_guests", "cli_keys", "demo", "demo_process"),
+    (
+        "cli",
+        "cli_ask",
+        "cli_audit",
+        "cli_desk",
+        "cli_guests",
+        "cli_keys",
+        "cli_queues",
+        "cli_status",
+        "demo",
+        "demo_process",
+    ),
 )
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 

@@ -130,7 +130,7 @@ def test_a_bad_signature_is_followed_by_a_good_one(api: Api) -> None:
 def test_put_sets_exactly_these_and_delete_clears(api: Api) -> None:
     api.fault("no_echo")
     api.http.put("/sandbox/faults", json={"slow": {"seconds": 1, "count": 3}})
-    assert api.faults() == {"slow": {"seconds": 1.0, "count": 3}}
+    assert api.faults() == {"slow": {"seconds": 1.0, "count": 3, "every": None}}
     api.http.delete("/sandbox/faults")
     assert api.faults() == {}
 
