@@ -30,17 +30,17 @@ def origin_of(scope: Scope, tunnel: Sequence[Network]) -> Origin:
 
     cloudflared always sets it, so a request of a local program, which hasn't got it, is no visitor.
     """
-    peer = str((scope.get("client") or ("?",))[0])
+    peer = _canonical(str((scope.get("client") or ("?",))[0])) or "?"
     told = Headers(scope=scope).getlist("cf-connecting-ip")
     if len(told) == 1 and _within(peer, tunnel) and (visitor := _canonical(told[0])):
         return Origin(visitor, through_tunnel=True)
-    return Origin(_canonical(peer) or "?", through_tunnel=bool(told))
+    return Origin(peer, through_tunnel=bool(told))
 
 
 def _within(peer: str, networks: Sequence[Network]) -> bool:
     try:
         address = ip_address(peer)
-    except ValueError:
+    except ValueError:  # a Unix socket has no address
         return False
     return any(address in network for network in networks)
 

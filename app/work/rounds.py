@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from app.messages import audit, nonces
 from app.settings import Settings
 from app.store.database import DatabaseError
 from app.store.seal import SealError
@@ -53,6 +54,7 @@ class Rounds:
             "notices": self._announce,
             "offers_expired": self._expire,
             "stays_ended": self._close_days,
+            "forgotten": self._forget,
         }
         done: dict[str, int] = {}
         for name, duty in duties.items():
@@ -81,6 +83,11 @@ class Rounds:
         ended = close_past_days(self._desk, now)
         self._closed_until = today
         return ended
+
+    def _forget(self, _now: datetime) -> int:
+        """What is kept of who called, for as long as it is kept."""
+        with self._desk.database.transaction(durable=False) as connection:
+            return nonces.purge(connection) + audit.purge(connection, self._settings.audit_keep)
 
     def _run(self) -> None:
         while True:
