@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.messages import catalogue, settling, standing, unfinished
+from app.messages import catalogue, pausing, settling, standing, unfinished
 from app.messages import inbox as inbox_module
 from app.messages import outbox as outbox_module
 from app.messages.deciding import Rules
@@ -33,7 +33,7 @@ ECHO_WAIT = timedelta(seconds=20)
 
 
 # Where the time is asked for.
-CLOCKS = (inbox_module, outbox_module, unfinished, standing, settling)
+CLOCKS = (inbox_module, outbox_module, pausing, unfinished, standing, settling)
 ROME = ZoneInfo("Europe/Rome")
 RULES = Rules(
     # No hour is quiet: what time it is has no place in a test of the ledger.
