@@ -9,7 +9,17 @@ from typing import Annotated
 import redis
 import typer
 
-from app import cli_ask, cli_audit, cli_desk, cli_guests, cli_keys, cli_queues, cli_status, logs
+from app import (
+    cli_ask,
+    cli_audit,
+    cli_dead_letters,
+    cli_desk,
+    cli_guests,
+    cli_keys,
+    cli_queues,
+    cli_status,
+    logs,
+)
 from app import settings as configuration
 from app.messages.trace import last
 from app.settings import Role, Settings, SettingsError
@@ -28,6 +38,7 @@ cli.command()(cli_audit.audit)
 cli.add_typer(cli_desk.cli, name="desk")
 cli.add_typer(cli_keys.keys, name="keys")
 cli.add_typer(cli_queues.queues, name="queues")
+cli.add_typer(cli_dead_letters.letters, name="dead-letters")
 cli.command()(cli_status.status)
 
 

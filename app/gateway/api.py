@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from app.commands.store import Commands, Taken
+from app.events.outgoing import Events
 from app.gateway.commands_api import command_routes
 from app.gateway.counting import Counting
+from app.gateway.dead_letters_api import dead_letter_routes
 from app.gateway.desk_api import desk_routes
+from app.gateway.events_api import event_routes
 from app.gateway.gate import Gate
 from app.gateway.health import health_routes, leader_probe, standby_probe
 from app.gateway.metrics import metrics_routes
@@ -22,6 +25,7 @@ from app.gateway.request_ids import RequestIds
 from app.gateway.webhooks import Door, LeaderDoor, StandbyDoor, closed_route, webhook_route
 from app.gateway.whatsapp import verification_route
 from app.heap import settle_heap
+from app.messages.dead_letters import DeadLetters
 from app.messages.events import InboundMessage
 from app.messages.inbox import Accepted, Inbox
 from app.providers.registry import WEBHOOKS
@@ -78,6 +82,8 @@ def _leader(settings: Settings) -> FastAPI:
     app.include_router(ready_routes(leader_readiness(settings, database, broker)))
     app.include_router(metrics_routes(settings, database, broker))
     app.include_router(queue_routes(database))
+    app.include_router(dead_letter_routes(database, DeadLetters(database, seal)))
+    app.include_router(event_routes(Events(database, seal, settings.cloud_url is not None)))
     app.include_router(command_routes(commands, commits))
     app.include_router(desk_routes(settings, database, broker))
     return app

@@ -34,6 +34,7 @@ LAYERS = (
     (
         "cli",
         "cli_ask",
+        "cli_dead_letters",
         "cli_audit",
         "cli_desk",
         "cli_guests",

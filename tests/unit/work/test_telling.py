@@ -296,6 +296,6 @@ def test_a_day_without_the_cloud(told_desk: Desk, ear: Ear, teller: Telling, clo
     }
     assert set(states(told_desk)) == {"delivered"}
     assert said_to_desk(told_desk) == []
-    # What waits, read at once, is 16 MB. Within the bound are the numbers above, and the short texts
-    # that pydantic remembers: 16,384 at most.
+    # What waits, read at once, is 16 MB. Within the bound are the numbers above, and the short
+    # texts that pydantic remembers: 16,384 at most.
     assert most < 4_000_000
