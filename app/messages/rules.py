@@ -5,7 +5,7 @@ the message ``sending``.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -56,14 +56,18 @@ class QuietHours:
         local = now.astimezone(zone)
         clock, today = local.time(), local.date()
         if self.start <= self.end:
-            return _at(today, self.end, zone) if self.start <= clock < self.end else None
+            return _next(today, self.end, zone, now) if self.start <= clock < self.end else None
         if clock < self.end:
-            return _at(today, self.end, zone)
-        return _at(today + timedelta(days=1), self.end, zone) if clock >= self.start else None
+            return _next(today, self.end, zone, now)
+        tomorrow = today + timedelta(days=1)
+        return _next(tomorrow, self.end, zone, now) if clock >= self.start else None
 
 
-def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, clock, tzinfo=zone)
+def _next(day: date, clock: time, zone: ZoneInfo, now: datetime) -> datetime:
+    """That time of that day; where the clock goes back past it, the second one if ``now`` is later
+    than the first. (Compared in UTC: two times of one zone are compared by the clock alone.)"""
+    first = datetime.combine(day, clock, tzinfo=zone)
+    return first if first.astimezone(UTC) > now.astimezone(UTC) else first.replace(fold=1)
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,7 @@ def _is_awake(proposal: Proposal, standing: Standing) -> bool:
 
 def _tomorrow(standing: Standing, book: RuleBook) -> datetime:
     local = standing.now.astimezone(standing.zone)
-    midnight = _at(local.date() + timedelta(days=1), time(), standing.zone)
+    midnight = _next(local.date() + timedelta(days=1), time(), standing.zone, standing.now)
     return book.quiet.end_if_quiet(midnight, standing.zone) or midnight
 
 

@@ -211,6 +211,20 @@ def _why(verdict: object) -> str:
     return verdict.why if isinstance(verdict, Wait) else ""
 
 
+@pytest.mark.parametrize("day", [(3, 28), (10, 24)], ids=["into summer time", "out of it"])
+@pytest.mark.parametrize("end", [time(2), time(2, 30), time(2, 59, 59), time(3), time(3, 30)])
+def test_a_quiet_that_ends_as_the_clock_changes_ends_once_and_later(
+    day: tuple[int, int], end: time
+) -> None:
+    quiet = QuietHours(time(22), end)
+    evening = rome(*day, 21)
+    for minutes in range(9 * 60):
+        now = evening + timedelta(minutes=minutes)
+        if (until := quiet.end_if_quiet(now, ROME)) is not None:
+            assert until.astimezone(UTC) > now
+            assert quiet.end_if_quiet(until, ROME) is None
+
+
 def test_quiet_hours_follow_the_guest_around_the_world() -> None:
     # Noon in Rome is six in the morning in New York.
     verdict = decide(notice(), replace(TALKING, zone=NEW_YORK))
