@@ -15,7 +15,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def newest_wins(mails: Iterable[Reservation]) -> Reservation:
     """The booking as all ``mails`` together tell it, in whatever order they come.
 
-    A mail without a date is the oldest. Raises ValueError for none, or of two bookings.
+    A mail without a date is the oldest; of two of the same moment the later in ``mails`` is the
+    newer. Raises ValueError for none, or of two bookings.
     """
     in_time = sorted(mails, key=lambda mail: mail.received_at or _NEVER)
     if len({(mail.numbered_by, mail.code) for mail in in_time}) != 1:
@@ -25,7 +26,7 @@ def newest_wins(mails: Iterable[Reservation]) -> Reservation:
 
 def _merged(older: Reservation, newer: Reservation) -> Reservation:
     gaps = {name: getattr(older, name) for name in _FILLED if getattr(newer, name) is None}
-    if newer.arrival in {None, older.arrival}:
+    if newer.arrival is None or older.arrival in {None, newer.arrival}:
         gaps |= _of_the_same_stay(older, newer)
     return replace(newer, **gaps)
 

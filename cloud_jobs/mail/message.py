@@ -15,6 +15,8 @@ from cloud_jobs.mail.words import one_line, rows
 # or an attempt to keep the reader busy: the parser looks for every open boundary in every line.
 MOST_BYTES = 1_000_000
 MOST_BOUNDARIES = 20
+# Lines that might part a mail; rules of dashes are among them. 100,000 parts take 40 s.
+MOST_PARTINGS = 500
 # A header of more characters is not read: the parser's time grows with the square of them.
 LONGEST_HEADER = 4_000
 LONGEST_TEXT = 200_000
@@ -59,8 +61,7 @@ def opened(raw: bytes, received_at: datetime | None) -> Mail | Doubt:
     """The mail, or why it can't be had. ``received_at`` (aware) stands in for a missing Date."""
     if len(raw) > MOST_BYTES:
         return Doubt.TOO_BIG
-    lower = raw.lower()
-    if lower.count(b"boundary") + lower.count(b"message/") > MOST_BOUNDARIES:
+    if _is_nested(raw.lower()):
         return Doubt.TOO_BIG
     try:
         return _opened(raw, received_at)
@@ -68,6 +69,12 @@ def opened(raw: bytes, received_at: datetime | None) -> Mail | Doubt:
     # and others have been seen from broken headers. Nothing of ours is called in here but copying.
     except Exception:
         return Doubt.UNREADABLE
+
+
+def _is_nested(raw: bytes) -> bool:
+    boundaries = raw.count(b"boundary") + raw.count(b"message/")
+    partings = raw.count(b"\n--") + raw.count(b"\r--")
+    return boundaries > MOST_BOUNDARIES or partings > MOST_PARTINGS
 
 
 def _opened(raw: bytes, received_at: datetime | None) -> Mail | Doubt:

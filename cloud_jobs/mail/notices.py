@@ -23,12 +23,13 @@ _MESSAGES = (
     *("nous avons recu ce message de", "nouveau message de", "re reservation pour"),
     *("hemos recibido este mensaje de", "nuevo mensaje de", "re reserva para"),
 )
+# What nobody need act on. A payment that failed is not among it.
 _NOTICES = (
-    *("recensione", "fattura", "pagamento", "accredito", "newsletter", "promemoria"),
-    *("review", "invoice", "payout", "payment", "webinar", "reminder", "tips", "genius"),
-    *("performance", "bewertung", "rechnung", "auszahlung", "zahlung", "erinnerung"),
-    *("commentaire", "avis", "facture", "versement", "paiement", "rappel"),
-    *("evaluacion", "resena", "factura", "pago", "cobro", "recordatorio"),
+    *("recensione", "fattura", "accredito", "newsletter", "promemoria"),
+    *("review", "invoice", "payout", "webinar", "reminder", "tips", "genius"),
+    *("performance", "bewertung", "rechnung", "auszahlung", "erinnerung"),
+    *("commentaire", "avis", "facture", "versement", "rappel"),
+    *("evaluacion", "resena", "factura", "abono", "recordatorio"),
 )
 # The line after which the guest's own words stand, by how it ends.
 _WROTE = ("ha scritto", "wrote", "schrieb", "hat geschrieben", "a ecrit", "ha escrito")
