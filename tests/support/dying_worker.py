@@ -20,11 +20,12 @@ from typing import Any
 from dramatiq.brokers.redis import _RedisConsumer
 
 from app import logs, settings
+from app.commands.store import Commands
 from app.conversation import brain, replying
 from app.messages.inbox import Inbox
 from app.messages.outbox import Outbox
 from app.providers.spoki import Spoki
-from app.work import actors, handling, reports, worker
+from app.work import actors, commanding, handling, reports, worker
 
 STEPS: dict[str, tuple[Any, str]] = {
     "read": (Inbox, "open_row"),
@@ -43,6 +44,11 @@ STEPS: dict[str, tuple[Any, str]] = {
     "settle": (reports, "settle"),
     "report": (reports.Reports, "apply_waiting"),
 }
+# Those of a command, which no reply passes.
+COMMAND_STEPS: dict[str, tuple[Any, str]] = {
+    "command": (commanding, "run_command"),
+    "finish": (Commands, "finish"),
+}
 MOMENTS = [f"{when}-{step}" for step in STEPS for when in ("before", "after")]
 
 
@@ -53,7 +59,7 @@ def _die() -> None:
 def arm(moment: str) -> None:
     """Wrap the step so that the process dies at ``moment``."""
     when, _, step = moment.partition("-")
-    owner, name = STEPS[step]
+    owner, name = (STEPS | COMMAND_STEPS)[step]
     original: Callable[..., Any] = getattr(owner, name)
 
     @functools.wraps(original)

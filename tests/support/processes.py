@@ -124,6 +124,13 @@ def wait_for_http(process: Process, url: str) -> None:
     eventually(answers, f"{url} answers")
 
 
+def start_and_wait(process: Process, event: str) -> None:
+    """Start a program and wait until its log has ``event`` once more."""
+    seen = process.log.read_text().count(event) if process.log.exists() else 0
+    process.start()
+    eventually(lambda: process.alive() and process.log.read_text().count(event) > seen, f"{event}")
+
+
 @dataclass
 class Stack:
     """A gateway, a worker and the sandbox, over a real Redis."""
@@ -138,6 +145,7 @@ class Stack:
     def __post_init__(self) -> None:
         self.gateway = self._program("serve")
         self.worker = self._program("work")
+        self.node = self._program("node")
         self.sandbox = self._program(
             "sandbox", "--host", "127.0.0.1", "--port", str(self.sandbox_port)
         )
@@ -188,18 +196,15 @@ class Stack:
 
     def start_worker(self) -> None:
         """Start the worker and wait until it says that it is ready."""
-        seen = self.worker.log.read_text().count("worker_ready") if self.worker.log.exists() else 0
-        self.worker.start()
-        eventually(
-            lambda: (
-                self.worker.alive() and self.worker.log.read_text().count("worker_ready") > seen
-            ),
-            "the worker is ready",
-        )
+        start_and_wait(self.worker, "worker_ready")
+
+    def start_node(self) -> None:
+        """Start the node and wait until it says that it is ready."""
+        start_and_wait(self.node, "node_ready")
 
     def stop(self) -> None:
         """End what runs."""
-        for process in (self.worker, self.gateway, self.sandbox):
+        for process in (self.node, self.worker, self.gateway, self.sandbox):
             if hasattr(process, "popen"):
                 process.stop()
 
