@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.guests import rights as guest_rights
-from app.messages import mentions
+from app.messages import command_rights, mentions
 from app.messages.mentions import Mentions
 from app.store.database import Connection, Database, Row, now_ms
 from app.store.seal import Seal
@@ -25,9 +25,10 @@ def export(database: Database, seal: Seal, phone: str) -> dict[str, Any] | None:
     """All that is held about ``phone`` (E.164), as JSON can have it; None if that is nothing.
 
     ``{guest, bookings, history, requests, inbox, outbox, reports, desk, alerts, conversation,
-    cloud_events}``: ``inbox`` is what they wrote, ``outbox`` what we wrote; ``reports`` are the
-    provider's reports of those, ``desk`` and ``alerts`` what the desk was told, ``cloud_events``
-    what the cloud was. Times are ISO 8601 in UTC.
+    commands, cloud_events}``: ``inbox`` is what they wrote, ``outbox`` what we wrote; ``reports``
+    are the provider's reports of those, ``desk`` and ``alerts`` what the desk was told,
+    ``commands`` what the cloud still wants done, ``cloud_events`` what it was told. Times are
+    ISO 8601 in UTC.
     """
     guest = seal.index(phone)
     found = mentions.find(database, seal, phone)
@@ -43,6 +44,7 @@ def export(database: Database, seal: Seal, phone: str) -> dict[str, Any] | None:
         "desk": _parsed(seal, "outbox", found.desk, "message"),
         "alerts": [readable(seal, "alerts", row) for row in rows("alerts")],
         "conversation": conversations[0] if conversations else None,
+        "commands": command_rights.held(database, seal, guest, phone),
         "cloud_events": _parsed(seal, "cloud_events", database.all(_TOLD, (guest,)), "payload"),
     }
     for entry in everything["history"]:
@@ -76,7 +78,7 @@ def erase(
     with database.transaction() as connection:
         if not force:
             _refuse_if_under_way(connection, guest, found)
-        erased = _erase(connection, seal, guest, found)
+        erased = _erase(connection, seal, phone, found)
         if erased.total():
             on_erased(connection, guest)
     # The write-ahead log still has the pages as they were.
@@ -92,14 +94,16 @@ def _parsed(seal: Seal, table: str, rows: Iterable[Row], json_column: str) -> li
 def _refuse_if_under_way(connection: Connection, guest: bytes, found: Mentions) -> None:
     desk = json.dumps([row["id"] for row in found.desk])
     (row,) = connection.execute(_UNDER_WAY, {"guest": guest, "desk": desk}).fetchall()
+    counts = {**row, "commanded": command_rights.under_way(connection, guest)}
     reasons = [
-        f"{row[column]} {what}"
+        f"{counts[column]} {what}"
         for column, what in (
             ("unanswered", "messages of theirs are still to be answered"),
             ("unsent", "messages are still to be sent to them"),
             ("untold", "alerts about them are still to reach the desk"),
+            ("commanded", "commands about them are still to be carried out"),
         )
-        if row[column]
+        if counts[column]
     ]
     if reasons:
         raise StillToSendError(
@@ -108,7 +112,8 @@ def _refuse_if_under_way(connection: Connection, guest: bytes, found: Mentions) 
         )
 
 
-def _erase(connection: Connection, seal: Seal, guest: bytes, found: Mentions) -> Counter[str]:
+def _erase(connection: Connection, seal: Seal, phone: str, found: Mentions) -> Counter[str]:
+    guest = seal.index(phone)
     pseudonym = os.urandom(PSEUDONYM_BYTES)
     erased: Counter[str] = Counter()
     erased["inbox"] += _erase_inbox(connection, seal, _of(connection, "inbox", guest), pseudonym)
@@ -119,6 +124,7 @@ def _erase(connection: Connection, seal: Seal, guest: bytes, found: Mentions) ->
     erased["conversations"] += connection.execute(
         "DELETE FROM conversations WHERE guest = ?", (guest,)
     ).rowcount
+    erased["commands"] += command_rights.erase(connection, seal, guest, phone)
     erased["cloud_events"] += connection.execute(_EVENTS, (guest,)).rowcount
     erased.update(guest_rights.erase(connection, seal, guest, pseudonym))
     if erased.total():
