@@ -33,7 +33,8 @@ def test_no_job_beside_them(mac: Target) -> None:
 
 
 def test_program_runs_without_privileges(mac: Target) -> None:
-    for label in ("app.portiere.gateway", "app.portiere.worker", "app.portiere.redis"):
+    for program in ("gateway", "worker", "node", "redis"):
+        label = f"app.portiere.{program}"
         pid = launchd.job(mac.host, label).pid
         user = mac.host.check_output(f"ps -o user= -p {pid}").strip()
         # ps cuts long names on some systems.

@@ -105,6 +105,21 @@ def test_a_language_model_is_asked_where_the_inventory_says(
     assert found.llm_api_key.get_secret_value() == "rehearsal-llm-key"
 
 
+def test_the_cloud_and_the_peers_are_as_the_inventory_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(monkeypatch)
+    assert (found.cloud_url, found.clients) == (None, {})
+    assert [peer.name for peer in found.peer_addresses] == ["vps"]
+    key = "cmVoZWFyc2FsLWFwaS1jbGllbnQta2V5LTMyLWJ5dGU="
+    found = settings(
+        monkeypatch,
+        portiere_cloud_url="https://cloud.example.invalid",
+        portiere_api_clients={"cloud": {"keys": [key], "scopes": ["commands", "events"]}},
+    )
+    assert str(found.cloud_url) == "https://cloud.example.invalid/"
+    assert found.cloud_key_bytes == b"rehearsal-cloud-key-32-bytes-in-"
+    assert found.clients["cloud"].scopes == {"commands", "events"}
+
+
 def test_a_hosts_own_templates_are_found(tmp_path: Path) -> None:
     for name in ("welcome.yml", "wether.yaml", "notes.txt"):
         (tmp_path / name).touch()
