@@ -335,3 +335,14 @@ def test_what_nobody_foresaw_is_a_problem_without_its_message(gateway: Gateway) 
     assert (answer.status_code, kind(answer)) == (500, "internal-error")
     assert "+39" not in answer.text
     assert audit.entries(gateway.database)[-1].outcome == "internal-error"
+
+
+def test_cloudflare_access_is_asked_of_visitors_only(
+    tmp_path: Path, redis_url: str, loop: asyncio.AbstractEventLoop
+) -> None:
+    team = f"http://127.0.0.1:{free_port()}"
+    more = {"access_team_domain": team, "access_audience": "invented"}
+    gateway = Gateway(make_settings(tmp_path, redis_url, **more), loop)
+    visitor = gateway.signed(more={"CF-Connecting-IP": "203.0.113.9"})
+    assert (visitor.status_code, kind(visitor)) == (403, "access-refused")
+    assert gateway.signed().status_code == 200
