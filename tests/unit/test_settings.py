@@ -65,6 +65,10 @@ def test_a_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORTIERE_GATEWAY_BIND", "8080", "host:port"),
         ("PORTIERE_GATEWAY_BIND", "127.0.0.1:99999", "host:port"),
         ("PORTIERE_LOG_LEVEL", "LOUD", "DEBUG"),
+        ("PORTIERE_PEERS", "vps", "name=link:http://host:port"),
+        ("PORTIERE_PEERS", "vps=link:10.86.0.1:8080", "name=link:http://host:port"),
+        ("PORTIERE_PEERS", "vps=wire:http://10.86.0.1", "name=link:http://host:port"),
+        ("PORTIERE_PEERS", "vps=link:http://a,vps=link:http://b", "twice"),
         ("PORTIERE_WORKER_THREADS", "0", "greater"),
         ("PORTIERE_LLM_BASE_URL", "http://127.0.0.1:11434/v1", "PORTIERE_LLM_MODEL"),
         ("PORTIERE_LLM_BASE_URL", "127.0.0.1", "URL"),
@@ -154,6 +158,15 @@ def test_no_language_model_is_asked_unless_one_is_set(monkeypatch: pytest.Monkey
 def test_two_webhook_secrets_while_one_is_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTIERE_SPOKI_WEBHOOK_SECRET", "new, old")
     assert settings.load().webhook_secrets == ("new", "old")
+
+
+def test_peers_are_named_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = "vps=link:http://10.86.0.1:8080, vps=public:https://desk.example.invalid/"
+    monkeypatch.setenv("PORTIERE_PEERS", written)
+    assert [(peer.name, peer.path, peer.url) for peer in settings.load().peer_addresses] == [
+        ("vps", "link", "http://10.86.0.1:8080"),
+        ("vps", "public", "https://desk.example.invalid"),
+    ]
 
 
 def test_the_page_of_settings_is_current() -> None:
