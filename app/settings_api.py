@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings
 
@@ -139,6 +140,15 @@ class ApiSettings(BaseSettings):
         gt=timedelta(0),
         description="How long it is kept who changed what.",
     )
+
+    @model_validator(mode="after")
+    def _whole_door(self) -> Self:
+        if self.access_team_domain is not None and not self.access_audience:
+            raise ValueError(
+                "PORTIERE_ACCESS_TEAM_DOMAIN needs PORTIERE_ACCESS_AUDIENCE: without it the door "
+                "of any application of the team would do"
+            )
+        return self
 
     @cached_property
     def clients(self) -> Mapping[str, ApiClient]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.commands.fields import FlightNumber
 from app.conversation import property as facts
 from app.gateway.clients import Caller, Scope, caller
+from app.gateway.limits import limited
 from app.gateway.problems import ProblemError, documented
 from app.guests.active import ActiveStay, by_flight, staying
 from app.settings import Settings
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 # What a planner looks ahead.
 _DAYS: Final = 7
 _PAGE: Final = 100
+# It reads every open row; who presses again at once gets nothing more done.
+_SYNCS_PER_MINUTE: Final = 6
 _MayReadGuests = Annotated[Caller, Depends(caller(Scope.GUESTS))]
 _MayReadJobs = Annotated[Caller, Depends(caller(Scope.JOBS))]
 _MaySync = Annotated[Caller, Depends(caller(Scope.QUEUES))]
@@ -129,6 +132,7 @@ def desk_routes(settings: Settings, database: Database, broker: DeskBroker) -> A
         "/api/sync/queue",
         summary="Put every open row on the queue, to the standby too",
         responses=documented(),
+        dependencies=[Depends(limited("sync", _SYNCS_PER_MINUTE))],
     )
     def sync(_who: _MaySync) -> Sync:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.guests.booking import Booking, BookingStatus
 from app.guests.request import RequestKind, RequestState
 from app.guests.requests import NewRequest
+from app.messages import audit, nonces
 from app.work.desk import Desk
 from app.work.rounds import Rounds
 from tests.unit.work.conftest import GUEST, Clock, outbox, settings
@@ -81,3 +82,14 @@ def test_the_thread_goes_its_first_round_at_once_and_ends(
     rounds.start()
     rounds.stop()
     assert len(outbox(desk)) == 1
+
+
+def test_who_called_is_forgotten_after_its_time(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+    long_ago = datetime.now(UTC) - DAY
+    with desk.database.transaction() as connection:
+        nonces.spend(connection, "cloud", "a-nonce", long_ago)
+        audit.record(connection, actor="cloud", action="queue.paused")
+        connection.execute("UPDATE audit SET at = 0")
+        audit.record(connection, actor="cloud", action="queue.resumed")
+    assert Rounds(settings(tmp_path), desk, clock).go_round() == {"forgotten": 2}
+    assert [entry.action for entry in audit.entries(desk.database)] == ["queue.resumed"]
