@@ -3,14 +3,20 @@
 import base64
 import json
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.commands.registry import CommandName
 from app.store.database import open_database
 from tests.integration.conftest import IMPATIENT
 from tests.support.cloud import CLIENT, CLIENT_KEY, NODE_KEY, Cloud
@@ -23,6 +29,7 @@ from tests.support.processes import (
     stack,
     start_and_wait,
 )
+from tests.unit.commands.test_schemas import JSON, PAYLOADS
 
 GUEST = "+390000000001"
 HELLO = {"phone": GUEST, "text": "Good morning from the desk"}
@@ -261,3 +268,20 @@ def test_stays_are_found_without_saying_who_the_guest_is(desk: Stack, cloud: Clo
         by_flight = client.post("/api/guests/by-flight", json=flight)
         assert [one["code"] for one in by_flight.json()["stays"]] == ["C"]
     assert GUEST.removeprefix("+") not in first.text + second.text + by_flight.text
+
+
+def test_whatever_is_posted_is_never_an_error_of_ours(desk: Stack, cloud: Cloud) -> None:
+    answers: Counter[int] = Counter()
+
+    @hypothesis.settings(deadline=None, max_examples=150)
+    @given(name=st.sampled_from(CommandName) | st.text(max_size=10), payload=PAYLOADS | JSON)
+    def post(name: str, payload: Any) -> None:
+        body = json.dumps({"name": name, "payload": payload})
+        headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
+        answer = client.post("/api/commands", content=body, headers=headers)
+        answers[answer.status_code] += 1
+        assert answer.status_code in {202, 400, 422}, answer.text
+
+    with httpx.Client(base_url=desk.gateway_url, auth=cloud.auth) as client:
+        post()
+    assert answers[422] > 0
