@@ -1,6 +1,9 @@
-"""What is at rest holds nothing of a guest in the clear: database, logs, Redis, health."""
+"""What is at rest holds nothing of a guest in the clear: database, logs, Redis, health, metrics;
+nor does a language model hear who writes."""
 
+import base64
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ from tests.support.guest import (
     settled,
     turn,
 )
+from tests.support.model import KEY, NAME, ModelDouble, model_double
 from tests.support.processes import Stack, eventually, stack
 from tests.support.scripted import Answer, scripted
 
@@ -52,10 +56,18 @@ WALBURGA: Final = Person(
     "+390008762345", "Walburga Knirschfels", "wk.privat@example.invalid", "murmelbahnhof"
 )
 GUESTS: Final = (ZENOBIA, WALBURGA)
+READER: Final = base64.b64encode(b"r" * 32).decode()  # may read the metrics
 
 
 @pytest.fixture(scope="module")
-def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def model() -> Iterator[ModelDouble]:
+    """A language model that says every answer as it is."""
+    with model_double() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, model: ModelDouble) -> Iterator[Stack]:
     """A stack on which guests have booked, written, been answered, and been in danger."""
     directory = tmp_path_factory.mktemp("privacy")
     with scripted(lambda _asked: Answer(200, b"ok")) as slack:
@@ -64,6 +76,12 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "PORTIERE_LOG_LEVEL": "DEBUG",
             "PORTIERE_ALERT_SLACK_URL": f"{slack.url}/services/invented",
             "PORTIERE_ALERT_WHATSAPP": "+390000000009",
+            "PORTIERE_LLM_BASE_URL": model.url,
+            "PORTIERE_LLM_MODEL": NAME,
+            "PORTIERE_LLM_API_KEY": KEY,
+            "PORTIERE_API_CLIENTS": json.dumps(
+                {"prometheus": {"keys": [READER], "scopes": ["metrics"]}}
+            ),
         }
         with stack(directory, **overrides) as found:
             found.start_sandbox()
@@ -95,6 +113,10 @@ def live(found: Stack, guest: Person) -> None:
     assert turn(found, "Yes please", guest.phone)
     fault(found, "refuse", count=1)
     assert turn(found, f"What is the wifi password? {guest.word}", guest.phone)
+    # As people write who take it for a letter: the language model is not to see that.
+    who = f"{guest.name} ({guest.phone}, {guest.email})"
+    letter = f"Good morning, {who} here, where and until what time can we have breakfast?"
+    assert turn(found, letter, guest.phone)
     fault(found, "undeliverable", count=1)
     assert turn(found, f"Where can we park? {guest.word}", guest.phone)
     assert turn(found, f"Help, there is a fire in the room! {guest.word}", guest.phone)
@@ -169,6 +191,28 @@ def redis_files(client: "redis.Redis", directory: Path) -> dict[str, bytes]:
 
 def test_health_tells_nothing_of_guests(lived_in: Stack) -> None:
     assert search({"health": httpx.get(f"{lived_in.gateway_url}/health").content}) == []
+
+
+def test_metrics_tell_nothing_of_guests(lived_in: Stack) -> None:
+    bearer = {"Authorization": f"Bearer {READER}"}
+    scraped = httpx.get(f"{lived_in.gateway_url}/metrics", headers=bearer)
+    assert scraped.status_code == 200
+    assert b"# TYPE portiere_" in scraped.content
+    assert search({"metrics": scraped.content}) == []
+
+
+def test_the_language_model_hears_what_is_asked_and_not_by_whom(
+    lived_in: Stack, model: ModelDouble
+) -> None:
+    assert model.refused == []
+    assert lived_in.worker.alive()
+    heard = repr(model.asked).encode()
+    assert b"until what time can we have breakfast" in heard
+    found = {trace for _, trace in search({"model": heard})}
+    # What they wrote of other things is what it was asked about.
+    assert found <= {guest.word.encode() for guest in GUESTS}
+    used = open_database(lived_in.database).all("SELECT DISTINCT outcome FROM model_calls")
+    assert "used" in {row["outcome"] for row in used}
 
 
 def test_a_guest_is_looked_up_by_phone_in_one_indexed_query(lived_in: Stack) -> None:
