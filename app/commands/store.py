@@ -185,6 +185,13 @@ class Commands:
         is_dead = bool(rows) and rows[0]["state"] == "dead"
         return self._opened(connection, rows[0]) if is_dead else None
 
+    def purge(self, connection: Connection, keep: timedelta) -> int:
+        """Delete what was done, or discarded, longer ago; how many. Its id is then forgotten."""
+        before = now_ms() - milliseconds(keep)
+        return connection.execute(
+            "DELETE FROM commands WHERE done_at < ? AND state IN ('done', 'discarded')", (before,)
+        ).rowcount
+
     def state_of(self, command_id: str) -> CommandState | None:
         """How far a command is."""
         row = self._database.one("SELECT * FROM commands WHERE command_id = ?", (command_id,))

@@ -13,7 +13,7 @@ import structlog
 
 from app.heap import settle_heap
 from app.providers.guarded import GuardedTransport
-from app.settings import Settings
+from app.settings import Role, Settings
 from app.signing import SignedAuth
 from app.store.checkpoints import Checkpoints
 from app.work.breaking import CLOUD, make_breaker
@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
         )
         watching.start()
         running.callback(watching.stop)
-        if settings.cloud_url is not None:
+        if settings.cloud_url is not None and settings.role is Role.LEADER:
             _talk_with_cloud(settings, desk, running)
         log.info("node_ready", cloud=settings.cloud_url is not None)
         stopping.wait()
@@ -55,16 +55,24 @@ def run(settings: Settings) -> None:
 def _talk_with_cloud(settings: Settings, desk: Desk, running: ExitStack) -> None:
     language = desk.facts.default_language
     breaker = make_breaker(settings, CLOUD, desk.database, desk.alerts, language)
-    cloud = httpx.Client(
-        base_url=str(settings.cloud_url),
-        auth=SignedAuth(settings.node_name, settings.cloud_key_bytes),
-        transport=GuardedTransport(httpx.HTTPTransport(), breaker, CLOUD),
-        timeout=httpx.Timeout(30, connect=2),
-    )
-    running.callback(cloud.close)
+    told = _client(settings, GuardedTransport(httpx.HTTPTransport(), breaker, CLOUD))
+    # Not guarded: it asks one thing at a time and rests by itself, and a breaker's rest would make
+    # a command wait longer than it may. That it is answered is what wakes the telling.
+    pulled = _client(settings, httpx.HTTPTransport())
+    for client in (told, pulled):
+        running.callback(client.close)
     dispatcher = Dispatcher(make_broker(settings.redis_url.get_secret_value(), []))
-    telling = Telling(desk, cloud, settings.events_park_after)
-    pulling = Pulling(desk, dispatcher, cloud, on_heard=telling.wake)
+    telling = Telling(desk, told, settings.events_park_after)
+    pulling = Pulling(desk, dispatcher, pulled, on_heard=telling.wake)
     for part in (dispatcher, telling, pulling):
         part.start()
         running.callback(part.stop)
+
+
+def _client(settings: Settings, transport: httpx.BaseTransport) -> httpx.Client:
+    return httpx.Client(
+        base_url=str(settings.cloud_url),
+        auth=SignedAuth(settings.node_name, settings.cloud_key_bytes),
+        transport=transport,
+        timeout=httpx.Timeout(30, connect=2),
+    )

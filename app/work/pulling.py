@@ -89,7 +89,6 @@ class Pulling:
         self._dispatcher = dispatcher
         self._cloud = cloud
         self._on_heard = on_heard
-        self._was_away = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulling", daemon=True)
         self._retrying = Retrying(
@@ -97,7 +96,7 @@ class Pulling:
             stop=stop_when_event_set(self._stopping),
             wait=_wait,
             sleep=self._rest,
-            before_sleep=self._say,
+            before_sleep=_say,
             reraise=True,
         )
 
@@ -116,9 +115,8 @@ class Pulling:
         Raises :class:`NotPulledError`.
         """
         offers = self._ask()
-        if self._was_away:
-            self._was_away = False
-            self._on_heard()
+        # Each time, not only when it had been away: the telling may be resting for longer.
+        self._on_heard()
         new = [row_id for offer in offers if (row_id := self._take(offer)) is not None]
         for row_id in new:
             self._dispatcher.put(Job.RUN_COMMAND, row_id)
@@ -188,16 +186,6 @@ class Pulling:
     def _rest(self, seconds: float) -> None:
         self._stopping.wait(seconds)
 
-    def _say(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        self._was_away = True
-        log.warning(
-            "cloud_not_heard",
-            reason=str(error) if isinstance(error, NotPulledError) else type(error).__name__,
-            attempts=state.attempt_number,
-            again_in=round(state.upcoming_sleep, 1),
-        )
-
 
 def _body(offered: Offered) -> str:
     """As it would have been pushed: read by the same models."""
@@ -213,3 +201,13 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(error, NotPulledError) and error.after is not None:
         return min(error.after, LONGEST_REST).total_seconds()
     return _backoff(state)
+
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning(
+        "cloud_not_heard",
+        reason=str(error) if isinstance(error, NotPulledError) else type(error).__name__,
+        attempts=state.attempt_number,
+        again_in=round(state.upcoming_sleep, 1),
+    )

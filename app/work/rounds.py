@@ -85,9 +85,11 @@ class Rounds:
         return ended
 
     def _forget(self, _now: datetime) -> int:
-        """What is kept of who called, for as long as it is kept."""
+        """What is kept of who called and what they asked for, for as long as it is kept."""
         with self._desk.database.transaction(durable=False) as connection:
-            return nonces.purge(connection) + audit.purge(connection, self._settings.audit_keep)
+            keep = self._settings.audit_keep
+            called = nonces.purge(connection) + audit.purge(connection, keep)
+            return called + self._desk.commands.purge(connection, keep)
 
     def _run(self) -> None:
         while True:

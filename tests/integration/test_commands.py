@@ -121,6 +121,7 @@ def test_the_tunnel_dies_before_the_answer_and_the_pull_brings_it_again(
     assert len(rows(desk, "SELECT id FROM outbox")) == 1
     (report,) = cloud.reports("c1")
     assert report["state"] == "done"
+    assert desk.node.stop() == 0
 
 
 def test_node_and_worker_are_killed_between_doing_and_reporting(desk: Stack, cloud: Cloud) -> None:

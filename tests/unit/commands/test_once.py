@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,14 @@ def test_a_done_command_keeps_no_payload(cloud: Cloud, desk: Desk) -> None:
     assert row is not None
     assert desk.seal.open(row["sealed_payload"], "commands.payload:a") == "{}"
     assert desk.database.all("SELECT * FROM command_subjects") == []
+
+
+def test_what_was_done_long_ago_is_forgotten(cloud: Cloud, desk: Desk) -> None:
+    done = cloud.take_body(HELLO, "a")
+    cloud.run(done.row_id)
+    waiting = cloud.take_body(HELLO, "b")
+    with desk.database.transaction() as connection:
+        assert desk.commands.purge(connection, timedelta(days=1)) == 0
+        assert desk.commands.purge(connection, timedelta(days=-1)) == 1
+    assert desk.commands.state_of("a") is None
+    assert cloud.state(waiting).state == "received"
