@@ -45,6 +45,7 @@ def test_dkim_or_dmarc_of_the_domain_is_enough(header: str) -> None:
         f"{US}.evil.example; dkim=pass header.d=booking.com",
         f"evil.example; dkim=pass header.d=booking.com ({US})",
         f"{US}; dkim=pass header.d=(",
+        "dkim=pass header.d=booking.com;dmarc=pass header.from=booking.com",
     ],
 )
 def test_nothing_else_is(header: str | None) -> None:

@@ -53,7 +53,8 @@ def test_the_first_part_that_says_something_is_taken() -> None:
 
 def test_html_is_laid_out_as_it_is_seen() -> None:
     found = page(
-        "<title>Nom: no</title><style>Nom: no</style><table><tr><td><p>Check-in</p></td>"
+        "<title>Nom: no</title><body><style>Nom: no</style><script>Nom: no</script>"
+        "<table><tr><td><p>Check-in</p></td>"
         "<td>lun<b>di</b></td></tr></table>Foot<a href='https://example.invalid/1'>more</a>"
     )
     assert rows(found.text) == [["Check-in"], ["lundi"], ["Footmore"]]
