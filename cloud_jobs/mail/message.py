@@ -22,7 +22,7 @@ LONGEST_HEADER = 4_000
 LONGEST_TEXT = 200_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mail:
     """``address`` and ``subject`` are as they came; ``domain`` is in lower case."""
 

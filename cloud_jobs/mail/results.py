@@ -1,6 +1,6 @@
 """What a mail turns out to be: one of three, and never an exception."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -47,7 +47,8 @@ class Reservation:
     What the mail doesn't say, says twice in different ways, or gives as a date that can't be, is
     None. ``channel`` is where the guest booked; ``numbered_by`` is whose number ``code`` is: the
     same, but for Smoobu's mails, which have only Smoobu's own. ``language`` is the guest's, which
-    few mails tell; ``mail_language`` is the desk's own. ``received_at`` is aware.
+    few mails tell; ``mail_language`` is the desk's own. ``received_at`` is aware. Who the guest is
+    isn't in the repr, so it can't get into a log by it.
     """
 
     channel: str
@@ -55,9 +56,9 @@ class Reservation:
     code: str
     kind: Kind
     mail_language: str
-    guest_name: str | None = None
-    phone: str | None = None
-    email: str | None = None
+    guest_name: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
     unit: str | None = None
     arrival: date | None = None
     departure: date | None = None
@@ -80,7 +81,7 @@ class NotAReservation:
     reason: Nothing
     channel: str | None = None
     code: str | None = None
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

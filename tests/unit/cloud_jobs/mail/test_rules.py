@@ -165,6 +165,14 @@ def test_an_unknown_charset_is_read_as_utf_8() -> None:
     assert found.text == "perché"
 
 
+def test_a_guest_is_not_in_what_is_logged_of_a_result() -> None:
+    found = mails.reservation("scidoo_it_new")
+    message = mails.reading("booking_it_guest_message")
+    assert found.guest_name == "Esempio Franca"
+    for private in ("Franca", "+39", "guest.booking.com", "arrivare"):
+        assert private not in f"{found!r} {message!r}"
+
+
 @pytest.mark.parametrize(
     ("text", "phone"),
     [("+39 000 0000001", "+390000000001"), ("345 0000000", None), ("", None), (None, None)],
