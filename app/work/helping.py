@@ -21,7 +21,7 @@ def helped(
 
     :param private: what tells who the guest is, which the message loses before it goes out.
     """
-    if desk.model is None or not helps_with(turn, offline, desk.facts):
+    if desk.model is None or desk.model.rests or not helps_with(turn, offline, desk.facts):
         return offline
     # Longer than the model may take: else the relay would let another worker ask it, too.
     desk.inbox.wait(inbox_id, datetime.now(UTC) + desk.model.timeout + _AFTERWARDS)
