@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.gateway.clients import Caller, Scope, caller
 from app.gateway.problems import ProblemError, documented
+from app.gateway.written import Moment
 from app.messages import audit
 from app.messages.dead_letters import PAGE, DeadLetters, Letter, LetterKind, Replay, Sieve
 from app.store.database import Connection, Database
@@ -47,7 +48,7 @@ class Which(BaseModel):
 
     kind: LetterKind | None = None
     note: _Note = Field(None, description="A part of the note, in any case.")
-    before: AwareDatetime | None = Field(None, description="Written before then.")
+    before: Moment | None = Field(None, description="Written before then.")
 
     def sieve(self) -> Sieve:
         """The same, as the table wants it."""

@@ -15,6 +15,7 @@ from app.conversation import property as facts
 from app.gateway.clients import Caller, Scope, caller
 from app.gateway.limits import limited
 from app.gateway.problems import ProblemError, documented
+from app.gateway.written import Day
 from app.guests.active import ActiveStay, by_flight, staying
 from app.settings import Settings
 from app.store.database import Database
@@ -61,7 +62,7 @@ class Flight(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     flight_number: FlightNumber
-    date: date
+    date: Day
 
 
 class Waiting(BaseModel):
