@@ -23,8 +23,8 @@ from app.conversation.understanding import Guess, Understanding
 FILE: Final = resources.files(__package__).joinpath("brain.npz")
 
 # All chosen on tests/evaluation/dev.
-_SHARPNESS: Final = 3.5  # from distances to the learnt borders to shares of certainty
-_SURE: Final = 0.4  # below it is a guess, and a person answers
+_SHARPNESS: Final = 2.0  # from distances to the learnt borders to shares of certainty
+_SURE: Final = 0.5  # below it is a guess, and a person answers
 _DANGER: Final = 0.1  # a missed emergency costs more than a false one
 _SURE_BESIDE: Final = 0.7  # of a second wish in another sentence
 _MOST_GUESSES: Final = 3

@@ -1,4 +1,4 @@
-"""Training anew makes the same brain. It takes a minute of a core: not one for the inner loop."""
+"""Training anew makes the same brain. It takes minutes of a core: not one for the inner loop."""
 
 from collections.abc import Iterator
 from pathlib import Path
