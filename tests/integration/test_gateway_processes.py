@@ -139,8 +139,13 @@ def test_a_rolling_restart_under_load_drops_no_request(two: Stack) -> None:
     accepted = 0
     done = flood(two, REQUESTS, restart)
     accepted += len(done.accepted)
-    while any(alive(pid) for pid in before):
+
+    def replaced() -> bool:
+        nonlocal accepted
         accepted += len(flood(two, 500).accepted)
+        return not any(alive(pid) for pid in before)
+
+    eventually(replaced, "both processes were replaced", seconds=90)
     assert len(set(serving(two)) - before) == 2
     assert len(kept(two)) == len(set(kept(two))) == accepted
 

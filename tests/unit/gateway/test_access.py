@@ -75,7 +75,7 @@ def test_what_the_door_signed_is_let_in(team: str) -> None:
         {"key": THEIRS},
         {"kid": "k2"},
     ],
-    ids=str,
+    ids=["another audience", "none", "another team", "expired", "no end", "another key", "its id"],
 )
 def test_what_is_not_of_this_door_is_not(team: str, changed: dict[str, Any]) -> None:
     token = assertion(team, **changed)
