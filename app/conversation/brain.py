@@ -22,7 +22,7 @@ from app.conversation.understanding import Guess, Understanding
 
 FILE: Final = resources.files(__package__).joinpath("brain.npz")
 
-# All chosen on tests/evaluation/dev.
+# Chosen on tests/evaluation/dev; the danger with a margin, see docs/brain.md.
 _SHARPNESS: Final = 2.0  # from distances to the learnt borders to shares of certainty
 _SURE: Final = 0.5  # below it is a guess, and a person answers
 _DANGER: Final = 0.1  # a missed emergency costs more than a false one
