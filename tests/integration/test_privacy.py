@@ -1,5 +1,6 @@
-"""What is at rest holds nothing of a guest in the clear: database, logs, Redis, health, metrics;
-nor does a language model hear who writes."""
+"""What is at rest holds nothing of a guest in the clear: database, logs, audit, Redis, health,
+metrics; nor does a language model, or the cloud's book of events, hear who writes. And no secret
+is in a log or in the audit."""
 
 import base64
 import datetime as dt
@@ -16,6 +17,7 @@ import redis
 from app.guests.guests import FIND, Guests
 from app.store.database import open_database
 from tests.integration.conftest import IMPATIENT
+from tests.support.cloud import CLIENT, CLIENT_KEY, NODE_KEY, Cloud
 from tests.support.events import inbound
 from tests.support.guest import (
     SEAL,
@@ -28,7 +30,14 @@ from tests.support.guest import (
     turn,
 )
 from tests.support.model import KEY, NAME, ModelDouble, model_double
-from tests.support.processes import Stack, eventually, stack
+from tests.support.processes import (
+    API_KEY,
+    REDIS_PASSWORD,
+    WEBHOOK_SECRET,
+    Stack,
+    eventually,
+    stack,
+)
 from tests.support.scripted import Answer, scripted
 
 
@@ -57,6 +66,7 @@ WALBURGA: Final = Person(
 )
 GUESTS: Final = (ZENOBIA, WALBURGA)
 READER: Final = base64.b64encode(b"r" * 32).decode()  # may read the metrics
+CLOUD_KEYS: Final = [base64.b64encode(key).decode() for key in (CLIENT_KEY, NODE_KEY)]
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +77,20 @@ def model() -> Iterator[ModelDouble]:
 
 
 @pytest.fixture(scope="module")
-def lived_in(tmp_path_factory: pytest.TempPathFactory, model: ModelDouble) -> Iterator[Stack]:
-    """A stack on which guests have booked, written, been answered, and been in danger."""
+def cloud() -> Iterator[Cloud]:
+    """A cloud that commands and is told."""
+    found = Cloud(longest_wait=1)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def lived_in(
+    tmp_path_factory: pytest.TempPathFactory, model: ModelDouble, cloud: Cloud
+) -> Iterator[Stack]:
+    """A stack on which guests have booked, written, been answered, and been in danger; and on which
+    the cloud commanded what is about them."""
     directory = tmp_path_factory.mktemp("privacy")
     with scripted(lambda _asked: Answer(200, b"ok")) as slack:
         overrides = IMPATIENT | {
@@ -80,21 +102,29 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, model: ModelDouble) -> It
             "PORTIERE_LLM_MODEL": NAME,
             "PORTIERE_LLM_API_KEY": KEY,
             "PORTIERE_API_CLIENTS": json.dumps(
-                {"prometheus": {"keys": [READER], "scopes": ["metrics"]}}
+                {
+                    "prometheus": {"keys": [READER], "scopes": ["metrics"]},
+                    CLIENT: {"keys": CLOUD_KEYS[:1], "scopes": ["commands", "guests"]},
+                }
             ),
+            "PORTIERE_QUIET_FROM": "12:00",  # until the same: never
+            "PORTIERE_QUIET_UNTIL": "12:00",
+            "PORTIERE_CLOUD_URL": cloud.url,
+            "PORTIERE_CLOUD_KEY": CLOUD_KEYS[1],
         }
         with stack(directory, **overrides) as found:
             found.start_sandbox()
             found.start_gateway()
             found.worker.start()  # its log is a file of its own here: the first answer tells
+            found.node.start()
             for guest in GUESTS:
-                live(found, guest)
+                live(found, guest, cloud)
             eventually(lambda: settled(found), "all is settled")
             eventually(lambda: len(slack.asked) >= len(GUESTS), "the desk was told")
             yield found
 
 
-def live(found: Stack, guest: Person) -> None:
+def live(found: Stack, guest: Person, cloud: Cloud) -> None:
     """All that happens with a guest, failures included: they are what logs tell of."""
     today = dt.datetime.now(dt.UTC).date()
     person = {"phone": guest.phone, "name": guest.name, "email": guest.email}
@@ -109,6 +139,8 @@ def live(found: Stack, guest: Person) -> None:
     portiere(found, "guests", "put", "--json", "-", lines=[person])
     portiere(found, "bookings", "put", "--json", "-", lines=[stay])
     assert turn(found, f"Where is breakfast, {guest.word}?", guest.phone)
+    command(found, cloud, guest)
+    eventually(lambda: settled(found), "what the cloud wanted to say is said")
     assert turn(found, f"Could we have a late check-out? {guest.word}", guest.phone)
     assert turn(found, "Yes please", guest.phone)
     fault(found, "refuse", count=1)
@@ -126,6 +158,33 @@ def live(found: Stack, guest: Person) -> None:
     # What can't be read is written about as well.
     post(found, inbound(guest.word, guest.phone, content_type=17, contact={"first_name": []}))
     post(found, inbound(guest.word, f"{guest.phone}x"))
+
+
+def command(found: Stack, cloud: Cloud, guest: Person) -> None:
+    """All ways a command may go: done, refused, malformed, unsigned; pushed and pulled."""
+    text = {"phone": guest.phone, "text": f"Good evening, {guest.name}: {guest.word}"}
+    offered = [
+        cloud.offer("UPDATE_GUEST", {"phone": guest.phone, "email": guest.email}),
+        cloud.offer("TRANSLATE_AND_SEND", text | {"text": f"Guten Abend, {guest.name}"}),
+        cloud.offer("QUEUE_UPSELL", {"phone": guest.phone, "kind": "pets"}),
+    ]
+    asked = [
+        ("SEND_MESSAGE", text, 202),
+        ("SEND_MESSAGE", text | {guest.name: guest.email}, 422),
+        ("CREATE_GUEST", {"phone": f"{guest.phone}{guest.word}", "name": guest.name}, 422),
+    ]
+    api = f"{found.gateway_url}/api"
+    with httpx.Client(auth=cloud.auth) as client:
+        for number, (name, payload, status) in enumerate(asked):
+            key = {"Idempotency-Key": f"{guest.phone[-4:]}-{number}"}
+            body = {"name": name, "payload": payload}
+            answer = client.post(f"{api}/commands", json=body, headers=key)
+            assert answer.status_code == status, answer.text
+        stays = client.get(f"{api}/guests/active").json()["stays"]
+        assert SEAL.index(guest.phone).hex() in {stay["guest"] for stay in stays}
+        assert client.get(f"{api}/commands/{guest.word}").status_code == 404
+    assert httpx.post(f"{api}/commands", json=text).status_code == 401
+    eventually(lambda: all(cloud.is_settled(one) for one in offered), "the cloud's are settled")
 
 
 def search(files: dict[str, bytes]) -> list[tuple[str, bytes]]:
@@ -163,10 +222,41 @@ def test_the_database_holds_nothing_in_the_clear(lived_in: Stack) -> None:
 def test_the_logs_hold_nothing_in_the_clear(lived_in: Stack) -> None:
     logs = files(lived_in.directory.rglob("*.log"))
     # The sandbox is no part of a deployed system, but then it shouldn't either.
-    assert {"gateway.log", "worker.log", "redis.log", "serve.log", "work.log"} <= set(logs)
+    programs = {"gateway.log", "worker.log", "node.log"}
+    assert programs | {"redis.log", "serve.log", "work.log"} <= set(logs)
     for event in (b"message_sent", b"message_in_doubt", b"alert_delivered"):
         assert event in logs["worker.log"]
+    for event in (b"events_told", b"command_finished"):
+        assert event in logs["node.log"] + logs["worker.log"]
     assert search(logs) == []
+    assert secrets(logs) == []
+
+
+def secrets(files: dict[str, bytes]) -> list[tuple[str, str]]:
+    """Every secret of the fixtures: where it was found, and which."""
+    known = (API_KEY, WEBHOOK_SECRET, REDIS_PASSWORD, KEY, READER, *CLOUD_KEYS)
+    return [
+        (name, secret)
+        for name, content in files.items()
+        for secret in known
+        if secret.encode() in content
+    ]
+
+
+def test_the_audit_holds_nothing_in_the_clear(lived_in: Stack) -> None:
+    told = portiere(lived_in, "audit", "--json").encode()
+    audit = {"audit": told}
+    assert told.count(b"command.") + told.count(b"/api/commands") >= 3 * len(GUESTS)
+    assert search(audit) == []
+    assert secrets(audit) == []
+    assert secrets({"settings": repr(lived_in.env).encode()}), "and the search finds them"
+
+
+def test_the_cloud_is_told_what_happened_and_not_to_whom(lived_in: Stack, cloud: Cloud) -> None:
+    assert cloud.violations == []
+    names = {event["name"] for event in cloud.events.values()}
+    assert {"message.received", "message.sent", "command.finished"} <= names
+    assert search({"events": repr(cloud.events).encode()}) == []
 
 
 def test_redis_holds_nothing_in_the_clear(lived_in: Stack) -> None:
