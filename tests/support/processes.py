@@ -1,7 +1,9 @@
 """Real processes on loopback: redis-server, and Portiere's own programs."""
 
 import base64
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ import httpx
 import redis
 
 T = TypeVar("T")
+_CHANCE = random.SystemRandom()
 
 REPOSITORY = Path(__file__).parents[2]
 PORTIERE = str(Path(sys.executable).with_name("portiere"))
@@ -41,10 +44,17 @@ def eventually(ask: Callable[[], T | None], what: str, seconds: float = 20) -> T
 
 
 def free_port() -> int:
-    """A port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that was free a moment ago, and that nobody else gets by chance.
+
+    Below those that a kernel gives to whoever binds port 0 (Linux from 32768, macOS from 49152), or
+    a server of the test beside could get it meanwhile. By the system's own chance: hypothesis seeds
+    `random` alike in all processes.
+    """
+    while True:
+        port = _CHANCE.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
