@@ -1,7 +1,6 @@
 """Real processes on loopback: redis-server, and Portiere's own programs."""
 
 import base64
-import contextlib
 import os
 import random
 import signal
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -52,7 +51,7 @@ def free_port() -> int:
     """
     while True:
         port = _CHANCE.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
 
