@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,6 +15,7 @@ import uvicorn
 
 from app.providers.sandbox.drop import DroppingProtocol
 from app.providers.sandbox.server import SandboxConfig, create_app
+from tests.support.processes import eventually
 
 API_KEY = "invented-api-key"
 SECRET = "test-webhook-secret"
@@ -215,6 +217,12 @@ def _shared() -> Iterator[Api]:
 @pytest.fixture
 def api(_shared: Api) -> Api:
     """A sandbox with the usual settings, as after its start."""
+    _shared.receiver.clear()
+    for fault in _shared.faults():
+        _shared.http.delete(f"/sandbox/faults/{fault}").raise_for_status()
+    # Or what the test before has set off would still arrive, whole or cut off by the reset.
+    status = partial(_shared.http.get, "/sandbox/status")
+    eventually(lambda: status().json()["webhooks_waiting"] == 0, "all was taken")
     _shared.http.post("/sandbox/reset").raise_for_status()
     _shared.receiver.clear()
     return _shared
