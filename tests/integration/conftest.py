@@ -21,6 +21,8 @@ IMPATIENT = {
     "PORTIERE_SEND_TIMEOUT": "1",
     "PORTIERE_SEND_ECHO_WAIT": "3",
     "PORTIERE_SANDBOX_STATUS_GAP": "0.02",
+    # After many faults at once the breaker lets one message try for each rest.
+    "PORTIERE_BREAKER_REST": "0.2",
 }
 
 

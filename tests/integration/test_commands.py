@@ -50,7 +50,7 @@ def settings(cloud: Cloud) -> dict[str, str]:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    found = Cloud()
+    found = Cloud(longest_wait=1)
     yield found
     found.stop()
     assert found.violations == []
