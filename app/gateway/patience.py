@@ -7,6 +7,8 @@ from app.gateway.lingering import LingeringProtocol
 
 # The tunnel and the link hand over whole requests; headers are a few hundred bytes.
 HEADERS_SECONDS: Final = 10
+# A proxy may connect before it has anything to ask; who then says nothing only takes up room.
+SILENT_SECONDS: Final = 30
 
 
 class PatientProtocol(LingeringProtocol):
@@ -14,20 +16,23 @@ class PatientProtocol(LingeringProtocol):
 
     headers_seconds: float = HEADERS_SECONDS
     _deadline: asyncio.TimerHandle | None = None
+    _has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._wait(SILENT_SECONDS)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for another request from its first byte on; between two, keep-alive counts."""
-        if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait()
+        """Wait for a request's headers from its first byte on; between two, keep-alive counts."""
+        if not self._has_begun and (self.cycle is None or self.cycle.response_complete):
+            self._has_begun = True
+            self._wait(self.headers_seconds)
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """The headers are here; `app.gateway.bodies` waits for the body."""
+        self._has_begun = False
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -36,8 +41,9 @@ class PatientProtocol(LingeringProtocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(self.headers_seconds, self.transport.close)
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
