@@ -34,7 +34,7 @@ METHODS = {
 }
 GUARDED = [key for key, operation in METHODS.items() if "security" in operation]
 # With those that schemathesis makes by rule they are over 5,000; the fixture says how many.
-CASES = int(os.environ.get("PORTIERE_API_CASES", "300"))
+CASES = int(os.environ.get("PORTIERE_API_CASES", "450"))
 
 
 def without_signatures() -> dict[str, Any]:
