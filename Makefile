@@ -47,14 +47,29 @@ demo: install ## The app on this machine, with a guest's phone in the browser (n
 rehearse: install packages ## Make the hosts, deploy to them, send a guest's conversations through
 	@$(BIN)/python -m tests.rehearsal.rehearse
 
+CUTS ?= 20
+.PHONY: failover-drill
+failover-drill: install ## Cut the Mac's power CUTS=20 times while guests talk (after `make rehearse`)
+	@$(BIN)/python -m tests.rehearsal.drill --cuts $(CUTS)
+
+KILLS ?= 20
+.PHONY: restore-drill
+restore-drill: install ## Take all data from the Mac KILLS=20 times and restore them (after `make rehearse`)
+	@$(BIN)/python -m tests.rehearsal.restore_drill --kills $(KILLS)
+
+.PHONY: failover-scenarios
+failover-scenarios: install ## Break everything else, one thing at a time (after `make rehearse`)
+	@$(BIN)/pytest -v tests/rehearsal/scenarios
+
 .PHONY: down
 down: ## End the rehearsal hosts
 	@tests/rehearsal/ctl down
 
 .PHONY: bench
-bench: install packages ## Measure accepts a second, and webhook to send
+bench: install packages ## Measure accepts a second, webhook to send, the cloud layer
 	@$(BIN)/python -m tests.bench.accepts
 	@$(BIN)/python -m tests.bench.latency
+	@$(BIN)/python -m tests.bench.cloud_queue
 
 .PHONY: brain
 brain: install ## Teach the brain its examples anew (app/conversation/examples)
@@ -66,5 +81,5 @@ evaluate: install ## Measure the brain on messages it never saw; exit 1 while a 
 
 .PHONY: lock
 lock: install ## Resolve the locks anew from pyproject.toml
-	$(UV) pip compile --universal --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.lock
+	$(UV) pip compile --universal --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra cloud --extra s3 pyproject.toml -o requirements/runtime.lock
 	$(UV) pip compile --universal --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock

@@ -12,19 +12,25 @@ import typer
 from app import (
     cli_ask,
     cli_audit,
+    cli_backup,
     cli_dead_letters,
     cli_desk,
     cli_guests,
+    cli_ha,
     cli_keys,
     cli_queues,
+    cli_release,
+    cli_restore,
     cli_status,
     logs,
 )
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.messages.trace import last
-from app.settings import Role, Settings, SettingsError
-from app.store.database import StoreError, check_database, open_database
-from app.store.seal import SealError
+from app.sealing import SealError
+from app.settings import Settings, SettingsError
+from app.store.database import StoreError, check_database
+from app.store.sketch import check_schema
 
 cli = typer.Typer(
     help="Portiere: a WhatsApp front desk that survives a power cut.",
@@ -35,10 +41,14 @@ cli.add_typer(cli_guests.guests, name="guests")
 cli.add_typer(cli_guests.bookings, name="bookings")
 cli.command()(cli_ask.ask)
 cli.command()(cli_audit.audit)
+cli.add_typer(cli_backup.backup, name="backup")
 cli.add_typer(cli_desk.cli, name="desk")
+cli.add_typer(cli_ha.ha, name="ha")
 cli.add_typer(cli_keys.keys, name="keys")
 cli.add_typer(cli_queues.queues, name="queues")
+cli.add_typer(cli_release.release, name="release")
 cli.add_typer(cli_dead_letters.letters, name="dead-letters")
+cli.command()(cli_restore.restore)
 cli.command()(cli_status.status)
 
 
@@ -87,8 +97,8 @@ def work() -> None:
 
 @cli.command()
 def node() -> None:
-    """Run the node: fetch the cloud's commands, tell it what happened, watch the others."""
-    from app.work import node as process  # noqa: PLC0415 - each process loads only what it runs
+    """Run the node: lead or stand by, fetch the cloud's commands, tell it what happened."""
+    from app.ha import node as process  # noqa: PLC0415 - each process loads only what it runs
 
     process.run(_start("node"))
 
@@ -113,8 +123,28 @@ def trace(
     count: Annotated[int, typer.Option(help="How many of the last answers.")] = 10,
 ) -> None:
     """Show when the last answers passed each hop, as JSON lines; nothing of what was said."""
-    for one in last(open_database(configuration.load().database), count):
+    for one in last(desk_database(configuration.load()), count):
         typer.echo(json.dumps(asdict(one)))
+
+
+# Handed on as it is: who asks for something of the desk loads nothing of the cloud layer.
+_HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@cli.command(context_settings=_HANDED_ON, add_help_option=False)
+def cloud(context: typer.Context) -> None:
+    """The cloud layer: its programs, jobs, runs and queues."""
+    from cloud_jobs import cli as cloud_cli  # noqa: PLC0415 - see above
+
+    cloud_cli.main(context.args)
+
+
+@cli.command(context_settings=_HANDED_ON, add_help_option=False)
+def costs(context: typer.Context) -> None:
+    """What a month of the cloud layer cost: `portiere cloud costs`."""
+    from cloud_jobs import cli as cloud_cli  # noqa: PLC0415 - see above
+
+    cloud_cli.main(["costs", *context.args])
 
 
 @cli.command()
@@ -156,8 +186,6 @@ def _start(process: str) -> Settings:
 
 
 def _failures(found: Settings) -> list[tuple[str, str]]:
-    if found.role is Role.STANDBY:
-        return []  # a standby holds no database or queue of its own to be checked
     from app.conversation import property as facts  # noqa: PLC0415 - only this command needs it
     from app.messages import catalogue  # noqa: PLC0415 - the same
 
@@ -172,6 +200,8 @@ def _failures(found: Settings) -> list[tuple[str, str]]:
         failures.append(("templates", str(error)))
     try:
         check_database(found.database)
+        if (present := cli_release.present_database(found)) is not None:
+            check_schema(present)
     except StoreError as error:
         failures.append(("database", str(error)))
     try:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.messages.audit import Entry, entries
-from app.store.database import open_database
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
@@ -41,7 +41,7 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines, in UTC.")] = False,
 ) -> None:
     """Show who changed what, the oldest first; times are this machine's."""
-    database = open_database(configuration.load().database)
+    database = desk_database(configuration.load())
     found = entries(database, since, actor, action, limit)
     for entry in found:
         typer.echo(json.dumps(_plain(entry)) if as_json else _line(entry))

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.messages import audit
 from app.messages.dead_letters import DeadLetters, LetterKind, Replay, Sieve
-from app.store.database import Database, open_database
-from app.store.seal import Seal
+from app.sealing import Seal
+from app.store.database import Database
 
 letters = typer.Typer(
     no_args_is_help=True, help="What was given up: list, show, replay, replay-all, discard."
@@ -149,7 +150,7 @@ def _who(by: str) -> str:
 
 def _open() -> tuple[Database, DeadLetters]:
     found = configuration.load()
-    database = open_database(found.database)
+    database = desk_database(found)
     return database, DeadLetters(database, Seal(found.seal_key_bytes, found.index_key_bytes))
 
 

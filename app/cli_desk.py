@@ -7,6 +7,7 @@ from uuid import uuid4
 import typer
 
 from app import settings as configuration
+from app.cli_database import see_that_it_leads
 from app.cli_guests import Phone
 from app.conversation import alerting
 from app.conversation.property import PropertyError
@@ -114,7 +115,9 @@ def close(request_id: int, outcome: Outcome = Outcome.DONE, by: By = "the desk")
 
 def _desk() -> Desk:
     try:
-        return make_desk(configuration.load())
+        found = configuration.load()
+        see_that_it_leads(found)
+        return make_desk(found)
     except (PropertyError, CatalogueError) as error:
         typer.echo(f"portiere: {error}", err=True)
         raise typer.Exit(1) from None

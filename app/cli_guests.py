@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.events.hearing import tell_erasure, tell_history
 from app.events.outgoing import Events
 from app.guests import rights as guest_rights
@@ -18,8 +19,8 @@ from app.guests.lines import BookingLine, GuestLine, Line, LineError, read, writ
 from app.guests.phones import PhoneError, e164
 from app.messages import rights
 from app.messages.rights import StillToSendError
-from app.store.database import Database, open_database
-from app.store.seal import Seal
+from app.sealing import Seal
+from app.store.database import Database
 
 guests = typer.Typer(no_args_is_help=True, help="Guests: show, export, erase, put.")
 bookings = typer.Typer(no_args_is_help=True, help="Bookings: put, list.")
@@ -117,7 +118,7 @@ def _read(lines: Iterable[str], kind: type[Line]) -> list[Line]:
 
 def _store() -> tuple[Database, Seal]:
     found = configuration.load()
-    return open_database(found.database), Seal(found.seal_key_bytes, found.index_key_bytes)
+    return desk_database(found), Seal(found.seal_key_bytes, found.index_key_bytes)
 
 
 def _events(database: Database, seal: Seal) -> Events:

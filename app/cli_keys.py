@@ -6,19 +6,21 @@ import os
 import typer
 
 from app import settings as configuration
-from app.store.database import open_database
+from app.cli_database import desk_database
+from app.sealing import Seal
+from app.settings_keys import KEY_BYTES
 from app.store.resealing import Rotation, pending, rotate
-from app.store.seal import Seal
 
 keys = typer.Typer(invoke_without_command=True)
 
 
 @keys.callback()
 def fresh(context: typer.Context) -> None:
-    """Make fresh keys for PORTIERE_SEAL_KEYS and PORTIERE_INDEX_KEY, to put into the vault."""
+    """Make fresh keys of database, nodes and backups, for the vault and for a sheet of paper."""
     if context.invoked_subcommand is None:
         typer.echo(f"PORTIERE_SEAL_KEYS=k1:{_key()}")
-        typer.echo(f"PORTIERE_INDEX_KEY={_key()}")
+        for name in ("INDEX_KEY", "HA_KEY", "CLOUD_KEY", "BACKUP_KEY"):
+            typer.echo(f"PORTIERE_{name}={_key()}")
 
 
 @keys.command("rotate")
@@ -28,7 +30,7 @@ def rotate_keys() -> None:
     Gateway and worker may run. If it is interrupted, start it again.
     """
     found = configuration.load()
-    database = open_database(found.database)
+    database = desk_database(found)
     seal = Seal(found.seal_key_bytes, found.index_key_bytes)
     with typer.progressbar(length=pending(database, seal), label="Sealing anew") as bar:
         rotation = rotate(database, seal, bar.update)
@@ -53,4 +55,4 @@ def _advice(rotation: Rotation) -> list[str]:
 
 
 def _key() -> str:
-    return base64.b64encode(os.urandom(configuration.KEY_BYTES)).decode()
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.messages import audit, pausing
 from app.messages.pausing import Queue
-from app.store.database import Database, open_database
+from app.store.database import Database
 
 queues = typer.Typer(no_args_is_help=True, help="Queues: list, pause, resume.")
 By = Annotated[str, typer.Option("--as", help="Your name, for the others.", show_default=False)]
@@ -63,4 +64,4 @@ def resume(queue: Queue, by: By = "") -> None:
 
 
 def _database() -> Database:
-    return open_database(configuration.load().database)
+    return desk_database(configuration.load())

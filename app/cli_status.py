@@ -8,10 +8,11 @@ import redis
 import typer
 
 from app import settings as configuration
+from app.cli_database import desk_database
 from app.messages.peers import Peer, PeerState
 from app.providers.breaker import BreakerState
-from app.settings import Role, Settings
-from app.store.database import Database, from_ms, open_database
+from app.settings import Settings
+from app.store.database import Database, from_ms
 from app.work import picture
 from app.work.broker import make_broker
 from app.work.picture import Picture
@@ -30,11 +31,8 @@ def status() -> None:
     person has paused is only shown.
     """
     found = configuration.load()
-    typer.echo(f"portiere {version('portiere')}  {found.node_name}  {found.role}")
-    if found.role is Role.STANDBY:
-        typer.echo(f"passes on to {found.leader_url}")
-        return
-    database = open_database(found.database)
+    typer.echo(f"portiere {version('portiere')}  {found.node_name}")
+    database = desk_database(found)
     now = datetime.now(UTC)
     seen = picture.take(database)
     troubles = list(_redis(found))

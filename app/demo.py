@@ -26,7 +26,7 @@ import redis
 import typer
 
 from app.demo_process import Child, LogFile
-from app.settings import KEY_BYTES
+from app.settings_keys import KEY_BYTES
 
 HOST = "127.0.0.1"
 # A first start on a slow machine loads the language models and makes the database.

@@ -4,9 +4,7 @@ The variables come from the environment or from the file that ``PORTIERE_ENV_FIL
 launchd plist is world-readable, so secrets live in that file (0600) and nowhere else.
 """
 
-import base64
 import os
-import re
 from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
@@ -26,7 +24,10 @@ from pydantic_settings import SettingsConfigDict
 
 from app.settings_alerts import AlertSettings
 from app.settings_api import ApiSettings
+from app.settings_backup import BackupSettings
 from app.settings_gateway import GatewaySettings
+from app.settings_ha import HaSettings
+from app.settings_keys import read_key, read_seal_keys
 from app.settings_llm import ModelSettings
 from app.settings_values import (
     Duration,
@@ -36,21 +37,10 @@ from app.settings_values import (
 )
 
 ENV_FILE_VARIABLE = "PORTIERE_ENV_FILE"
-# Both keys are 256 bits: AES-256-GCM and HMAC-SHA256.
-KEY_BYTES = 32
-# An id stands in the clear before each value that its key sealed, its length in one byte.
-_KEY_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names the variable and says what to do."""
-
-
-class Role(StrEnum):
-    """What a node does: the leader acts, the standby forwards to it."""
-
-    LEADER = "leader"
-    STANDBY = "standby"
 
 
 class ProviderName(StrEnum):
@@ -79,16 +69,14 @@ class InDoubt(StrEnum):
     LEAVE = "leave"
 
 
-class Settings(ApiSettings, GatewaySettings, AlertSettings, ModelSettings):
+class Settings(
+    ApiSettings, GatewaySettings, HaSettings, BackupSettings, AlertSettings, ModelSettings
+):
     """The settings of one process. Durations in seconds; secrets never show in ``repr``."""
 
     model_config = SettingsConfigDict(env_prefix="PORTIERE_", extra="ignore", frozen=True)
 
     node_name: str = Field("mac", description="How this node calls itself in logs and in health.")
-    role: Role = Field(Role.LEADER, description="leader or standby.")
-    leader_url: AnyHttpUrl | None = Field(
-        None, description="Where a standby's gateway forwards to, over the private link."
-    )
     gateway_bind: ListenAddresses = Field(
         ["127.0.0.1:8080"],
         description="Addresses the gateway listens on, host:port, comma-separated.",
@@ -173,8 +161,6 @@ class Settings(ApiSettings, GatewaySettings, AlertSettings, ModelSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.role is Role.STANDBY and self.leader_url is None:
-            raise ValueError("a standby needs PORTIERE_LEADER_URL, where its gateway forwards to")
         if self.alert_email_to and not (self.mail_host and self.alert_email_from):
             raise ValueError(
                 "PORTIERE_ALERT_EMAIL_TO needs PORTIERE_MAIL_HOST and PORTIERE_ALERT_EMAIL_FROM"
@@ -194,23 +180,27 @@ class Settings(ApiSettings, GatewaySettings, AlertSettings, ModelSettings):
     @cached_property
     def seal_key_bytes(self) -> dict[str, bytes]:
         """Keys that open sealed columns, by id; the first one seals."""
-        keys: dict[str, bytes] = {}
-        for entry in self.seal_keys.get_secret_value().split(","):
-            key_id, colon, encoded = entry.strip().partition(":")
-            if not colon or not _KEY_ID.fullmatch(key_id):
-                raise ValueError(
-                    "PORTIERE_SEAL_KEYS is not id:base64[,id:base64], with ids of up to 32 letters "
-                    "and digits: see `portiere keys`"
-                )
-            if key_id in keys:
-                raise ValueError(f"PORTIERE_SEAL_KEYS has two keys of the id {key_id}")
-            keys[key_id] = _key(encoded, "PORTIERE_SEAL_KEYS")
-        return keys
+        return read_seal_keys(self.seal_keys.get_secret_value(), "PORTIERE_SEAL_KEYS")
 
     @cached_property
     def index_key_bytes(self) -> bytes:
         """The key of the blind index."""
-        return _key(self.index_key.get_secret_value(), "PORTIERE_INDEX_KEY")
+        return read_key(self.index_key.get_secret_value(), "PORTIERE_INDEX_KEY")
+
+    @cached_property
+    def backup_directory(self) -> Path:
+        """What backups are put together in, and what is known of them."""
+        return self.database.absolute().parent / "backup"
+
+    @cached_property
+    def is_replicated(self) -> bool:
+        """Whether Litestream copies the database to another place while this machine leads."""
+        return bool(self.ha_replica)
+
+    @cached_property
+    def ha_directory(self) -> Path:
+        """Where what leading and standing by need lies, beside the database."""
+        return self.database.parent / "ha"
 
     @cached_property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -250,15 +240,3 @@ def explain(error: ValidationError) -> str:
     return "\n".join(
         [f"The settings in {where} are not complete:", *lines, "docs/settings.md lists them."]
     )
-
-
-def _key(encoded: str, variable: str) -> bytes:
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except ValueError:  # binascii's own, or that of letters outside ASCII
-        raise ValueError(f"{variable} is not base64: `portiere keys` makes one") from None
-    if len(key) != KEY_BYTES:
-        raise ValueError(
-            f"{variable} must be {KEY_BYTES} bytes in base64: `portiere keys` makes one"
-        )
-    return key

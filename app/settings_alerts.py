@@ -17,21 +17,9 @@ class MailSecurity(StrEnum):
     NONE = "none"  # only for a server on this machine
 
 
-class AlertSettings(BaseSettings):
-    """See :class:`app.settings.Settings`, which has them all."""
+class ChannelSettings(BaseSettings):
+    """How people are reached: of the desk and of the cloud layer."""
 
-    takeover_remind: Duration = Field(
-        timedelta(minutes=15),
-        gt=timedelta(0),
-        description="How long a guest waits for a person before the desk is called again.",
-    )
-    departure_notice_at: time = Field(
-        time(18),
-        description="When guests who leave tomorrow are told how, by the property's clock.",
-    )
-    alert_whatsapp: Phones = Field(
-        [], description="Phones of the desk that alerts go to on WhatsApp, comma-separated."
-    )
     alert_slack_url: SecretUrl = Field(
         SecretStr(""),
         description="Slack's incoming webhook that alerts go to; who knows it may write.",
@@ -47,3 +35,20 @@ class AlertSettings(BaseSettings):
     )
     mail_user: str = Field("", description="Its user; empty if it asks for none.")
     mail_password: SecretStr = Field(SecretStr(""), description="And the password.")
+
+
+class AlertSettings(ChannelSettings):
+    """See :class:`app.settings.Settings`, which has them all."""
+
+    takeover_remind: Duration = Field(
+        timedelta(minutes=15),
+        gt=timedelta(0),
+        description="How long a guest waits for a person before the desk is called again.",
+    )
+    departure_notice_at: time = Field(
+        time(18),
+        description="When guests who leave tomorrow are told how, by the property's clock.",
+    )
+    alert_whatsapp: Phones = Field(
+        [], description="Phones of the desk that alerts go to on WhatsApp, comma-separated."
+    )

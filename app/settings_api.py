@@ -23,11 +23,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings
 
+from app.settings_keys import read_key
 from app.settings_values import Duration
 
 Network = IPv4Network | IPv6Network
-# 256 bits, as HMAC-SHA256 has.
-_KEY_BYTES: Final = 32
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _EXAMPLE: Final = '{"cloud": {"keys": ["<base64>"], "scopes": ["commands", "events"]}}'
 
@@ -41,6 +40,8 @@ class Scope(StrEnum):
     JOBS = "jobs"  # read what is under way
     QUEUES = "queues"  # pause, resume, sync; dead letters
     METRICS = "metrics"  # read the metrics
+    LEASE = "lease"  # ask for the lease; of the cloud's API
+    NODE = "node"  # be the other node: hand events over to be kept
 
 
 class ApiClient(BaseModel):
@@ -61,7 +62,7 @@ class ApiClient(BaseModel):
     def _decode(cls, value: Any) -> Any:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise ValueError("is a list of one or two keys")
-        return [_key(one) for one in value]
+        return [read_key(one, "a key") for one in value]
 
 
 def read_clients(text: str) -> Mapping[str, ApiClient]:
@@ -90,16 +91,6 @@ def _client(name: str, value: object) -> ApiClient:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join([name, *map(str, first["loc"])])
         raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
-
-
-def _key(encoded: str) -> bytes:
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise ValueError(f"a key is {_KEY_BYTES} bytes in base64: `portiere keys` makes one")
-    return key
 
 
 def _clients(value: SecretStr) -> SecretStr:

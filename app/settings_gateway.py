@@ -1,18 +1,15 @@
 """The settings of the gateway between the cloud and the desk; part of `app.settings.Settings`."""
 
-import base64
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from app.settings_keys import read_key
 from app.settings_peers import PeerAddress, read_peers
 from app.settings_values import Duration, is_placeholder
-
-# 256 bits, as HMAC-SHA256 has.
-_KEY_BYTES: Final = 32
 
 
 def _peers(value: str) -> str:
@@ -72,10 +69,4 @@ class GatewaySettings(BaseSettings):
         """The key that this node signs with when it speaks to the cloud."""
         if is_placeholder(self.cloud_key):
             raise ValueError("PORTIERE_CLOUD_URL needs PORTIERE_CLOUD_KEY: `portiere keys`")
-        try:
-            key = base64.b64decode(self.cloud_key.get_secret_value(), validate=True)
-        except ValueError:
-            key = b""
-        if len(key) != _KEY_BYTES:
-            raise ValueError("PORTIERE_CLOUD_KEY must be 32 bytes in base64: `portiere keys`")
-        return key
+        return read_key(self.cloud_key.get_secret_value(), "PORTIERE_CLOUD_KEY")

@@ -42,7 +42,12 @@ hosts=$!
 set +m
 
 part "integration: real Redis, killed workers, a faulty Spoki" \
-  pytest --quiet --numprocesses 2 --dist loadfile tests/integration
+  pytest --quiet --numprocesses 2 --dist loadfile --durations 15 tests/integration
+# What is of the store; the rest is the same on either.
+part "the cloud layer on Postgres" env PORTIERE_TEST_STORE=postgres \
+  pytest --quiet --numprocesses 2 --hypothesis-profile=quick --ignore tests/unit/cloud_jobs/mail \
+  tests/unit/cloud_jobs
+part "model: every state of lease and takeover" pytest --quiet --numprocesses 2 tests/model
 part "browser: a guest types on the phone page" pytest --quiet tests/browser
 part "evaluation: what is measured was never learnt; training anew" pytest --quiet tests/evaluation
 # What the Vagrantfile holds, not whether this machine could run it.
@@ -50,6 +55,7 @@ part "vagrant validate" vagrant validate --ignore-provider
 part "rehearsal hosts: molecule" look_at_hosts
 part "benchmark: durable accepts" python -m tests.bench.accepts
 part "benchmark: webhook to send" python -m tests.bench.latency
+part "benchmark: the cloud layer's queue and lists" python -m tests.bench.cloud_queue
 
 [[ ${#failed[@]} -eq 0 ]] && exit 0
 printf 'failed: %s\n' "${failed[@]}" >&2

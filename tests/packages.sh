@@ -4,7 +4,9 @@ set -euo pipefail
 
 packages=(
   # real parts in tests
-  redis-server chromium
+  redis-server chromium dovecot-imapd postgresql restic rclone
+  apertium apertium-spa-ita cg3 # without cg3, which the pair only recommends, it says nothing
+  spin gcc libc6-dev # the model of lease and takeover
   # rehearsal hosts
   systemd-container mmdebstrap debian-archive-keyring iproute2 nftables openssh-client dpkg-dev
   e2fsprogs apt-utils netcat-openbsd rsync curl

@@ -60,17 +60,18 @@ class Subjects:
     """Whom and which bookings a command is about: its order is kept for each."""
 
     phones: frozenset[str]
+    guests: frozenset[bytes]
     bookings: frozenset[tuple[str, str]]
 
 
 def subjects_of(payload: Payload) -> Subjects:
-    """Read from the schema's own names: ``phone``, ``messages``, ``channel`` and ``code``."""
+    """Read from the schema's own names: phone, guest, messages, channel and code."""
     parts: list[Any] = [payload, *getattr(payload, "messages", ())]
-    if (booking := getattr(payload, "booking", None)) is not None:
-        parts.append(booking)
+    parts += [booking for part in parts if (booking := getattr(part, "booking", None)) is not None]
     phones = {phone for part in parts if (phone := getattr(part, "phone", None)) is not None}
+    guests = {guest for part in parts if (guest := getattr(part, "guest", None)) is not None}
     bookings = {(part.channel, part.code) for part in parts if hasattr(part, "channel")}
-    return Subjects(frozenset(phones), frozenset(bookings))
+    return Subjects(frozenset(phones), frozenset(map(bytes.fromhex, guests)), frozenset(bookings))
 
 
 def canonical(asked: Asked) -> str:

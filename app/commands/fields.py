@@ -56,6 +56,8 @@ Phone = Annotated[
     Field(json_schema_extra={"format": "phone", "examples": ["+390000000001"]}),
 ]
 """With + and the country; kept as E.164."""
+GuestIndex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A guest as the cloud knows them: the blind index of their phone, in hex."""
 Email = Annotated[
     str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$"), AfterValidator(_storable)
 ]

@@ -3,13 +3,19 @@
 They only queue: when a message goes, and whether, the rules of sending decide (`app.messages`).
 """
 
+from datetime import datetime
+
+from app.commands.filling import fill
 from app.commands.office import Done, Office, Order, RefusedError
-from app.commands.schemas import SendBatchMessages, SendMessage, TemplateCall, TranslateAndSend
+from app.commands.schemas import SendBatchMessages, SendMessage, TranslateAndSend
+from app.commands.whom import booking_of, guest_of, language_of
 from app.conversation import alerting
 from app.conversation.alerting import Alert
 from app.conversation.language import Language, detect
+from app.guests.booking import Booking
+from app.guests.guest import Guest
 from app.messages.outbox import Draft
-from app.messages.outgoing import Kind, Outgoing, Template, Text
+from app.messages.outgoing import Kind, Outgoing, Text
 from app.store.database import Connection
 
 
@@ -40,45 +46,26 @@ def translate_and_send(
     A template is in it by itself. A free text goes if it is written in it; nothing on the desk
     translates, and an untranslated text must not go as if it were.
     """
-    wanted = _known_language(office, payload.phone)
+    guest = guest_of(office, payload)
     written = detect(payload.text) if payload.text is not None else None
-    if payload.text is None or (written is not None and written == wanted):
+    if payload.text is None or (written is not None and written == guest.language):
         outbox_id = _queue(office, connection, f"command:{order.command_id}", payload)
         return Done({"queued": [outbox_id], "handed_to_person": False}, (outbox_id,))
-    _call_person(office, connection, order, payload, wanted)
-    reason = "guest_language_unknown" if wanted is None else "no_translator"
+    _call_person(office, connection, order, guest, payload.text)
+    reason = "guest_language_unknown" if guest.language is None else "no_translator"
     return Done({"queued": [], "handed_to_person": True, "reason": reason})
 
 
-def render(office: Office, call: TemplateCall, language: str) -> Template:
-    """Fill a template in. Raises :class:`RefusedError` if it can't be filled so."""
-    try:
-        return office.catalogue.render(call.name, language, call.variables)
-    except ValueError as error:
-        # Names of templates and variables, never a value.
-        raise RefusedError("template_not_usable", str(error)) from None
-
-
-def language_of(office: Office, phone: str) -> Language:
-    """The language to write in: the guest's; English for one that Portiere doesn't speak."""
-    known = _known_language(office, phone)
-    if known is None:
-        return office.facts.default_language
-    return Language(known) if known in list(Language) else Language.EN
-
-
 def _queue(office: Office, connection: Connection, key: str, payload: SendMessage) -> int:
-    language = language_of(office, payload.phone)
-    message: Outgoing = Text(payload.text or "")
-    if payload.template is not None:
-        message = render(office, payload.template, language)
+    guest = guest_of(office, payload)
+    language = language_of(office, guest)
     outbox_id = office.outbox.add(
         connection,
         Draft(
             key=key,
-            phone=payload.phone,
+            phone=guest.phone,
             kind=Kind.NOTICE,
-            message=message,
+            message=_message(office, connection, payload, guest, language),
             language=language,
             dedupe_key=payload.dedupe_key,
             not_before=payload.not_before,
@@ -89,29 +76,37 @@ def _queue(office: Office, connection: Connection, key: str, payload: SendMessag
     return outbox_id
 
 
-def _known_language(office: Office, phone: str) -> str | None:
-    guest = office.guests.find(phone)
-    return guest.language if guest else None
+def _message(
+    office: Office, connection: Connection, payload: SendMessage, guest: Guest, language: Language
+) -> Outgoing:
+    if payload.template is None:
+        return Text(payload.text or "")
+    booking = _stay(office, connection, payload, guest.phone)
+    return fill(office, payload.template, guest, booking, language)
+
+
+def _stay(
+    office: Office, connection: Connection, payload: SendMessage, phone: str
+) -> Booking | None:
+    if payload.booking is not None:
+        return booking_of(office, connection, phone, payload.booking)
+    today = datetime.now(office.facts.time_zone).date()
+    return next(iter(office.bookings.of_guest(phone, today)), None)
 
 
 def _call_person(
-    office: Office,
-    connection: Connection,
-    order: Order,
-    payload: TranslateAndSend,
-    wanted: str | None,
+    office: Office, connection: Connection, order: Order, guest: Guest, said: str
 ) -> None:
-    guest = office.guests.find(payload.phone)
     office.alerts.raise_alert(
         connection,
         key=f"{Alert.TRANSLATE}:{order.command_id}",
         kind=Alert.TRANSLATE,
-        guest=office.seal.index(payload.phone),
+        guest=office.seal.index(guest.phone),
         text=alerting.text(
             Alert.TRANSLATE,
             office.facts.default_language,
-            who=alerting.who(guest.name if guest else None, payload.phone),
-            spoken=wanted or "?",
-            said=payload.text or "",
+            who=alerting.who(guest.name, guest.phone),
+            spoken=guest.language or "?",
+            said=said,
         ),
     )

@@ -13,8 +13,8 @@ from app.guests.requests import Requests
 from app.messages.alerts import Alerts
 from app.messages.catalogue import Catalogue
 from app.messages.outbox import Outbox
+from app.sealing import Seal
 from app.store.database import Database
-from app.store.seal import Seal
 
 
 class Office(Protocol):

@@ -3,7 +3,8 @@
 from zoneinfo import ZoneInfo
 
 from app.commands.office import Done, Office, Order, RefusedError
-from app.commands.schemas import CreateGuest, UpdateGuest
+from app.commands.schemas import CreateGuest, GuestFacts, UpdateGuest
+from app.commands.whom import guest_of
 from app.guests.guest import Consent, Guest
 from app.store.database import Connection
 
@@ -13,7 +14,7 @@ def create_guest(
 ) -> Done:
     """Keep a guest; one who is known already is only filled up: who wrote first is no error."""
     is_new = office.guests.find(payload.phone) is None
-    office.guests.put(connection, _guest(payload), order.client)
+    office.guests.put(connection, _guest(payload, payload.phone), order.client)
     return Done({"created": is_new})
 
 
@@ -21,16 +22,17 @@ def update_guest(
     office: Office, connection: Connection, order: Order, payload: UpdateGuest
 ) -> Done:
     """Keep what is new of a guest who is known."""
-    if office.guests.find(payload.phone) is None:
+    phone = guest_of(office, payload).phone
+    if office.guests.find(phone) is None:
         raise RefusedError("guest_unknown", "no guest has this phone: CREATE_GUEST makes one")
-    office.guests.put(connection, _guest(payload), order.client)
+    office.guests.put(connection, _guest(payload, phone), order.client)
     return Done()
 
 
-def _guest(payload: CreateGuest) -> Guest:
+def _guest(payload: GuestFacts, phone: str) -> Guest:
     consent = payload.consent
     return Guest(
-        phone=payload.phone,
+        phone=phone,
         name=payload.name,
         email=payload.email,
         language=payload.language,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from app.commands import messages, people, queues, schemas, stays, upsell
+from app.commands import desk, messages, people, queues, schemas, stays, upsell
 from app.commands.fields import Payload
 from app.commands.office import Handler
 
@@ -21,6 +21,7 @@ class CommandName(StrEnum):
     UPSERT_BOOKING = "UPSERT_BOOKING"
     CANCEL_BOOKING = "CANCEL_BOOKING"
     QUEUE_UPSELL = "QUEUE_UPSELL"
+    ALERT_DESK = "ALERT_DESK"
     PAUSE = "PAUSE"
     RESUME = "RESUME"
 
@@ -45,6 +46,7 @@ COMMANDS: Final[Mapping[CommandName, Command]] = {
     CommandName.UPSERT_BOOKING: Command(schemas.UpsertBooking, stays.upsert_booking),
     CommandName.CANCEL_BOOKING: Command(schemas.CancelBooking, stays.cancel_booking),
     CommandName.QUEUE_UPSELL: Command(schemas.QueueUpsell, upsell.queue_upsell),
+    CommandName.ALERT_DESK: Command(schemas.AlertDesk, desk.alert_desk),
     CommandName.PAUSE: Command(schemas.Pause, queues.pause),
     CommandName.RESUME: Command(schemas.Resume, queues.resume),
 }

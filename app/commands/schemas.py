@@ -9,6 +9,7 @@ from app.commands.fields import (
     Currency,
     Email,
     FlightNumber,
+    GuestIndex,
     Key,
     LanguageCode,
     Line,
@@ -19,29 +20,88 @@ from app.commands.fields import (
     Phone,
     TimeZone,
 )
+from app.conversation.language import Language
 from app.guests.booking import BookingStatus
 from app.guests.guest import Consent
 from app.guests.request import RequestKind
+from app.messages.alerts import Channel
 from app.messages.pausing import Queue
 
 LARGEST_BATCH = 100
 
 
+class About(Payload):
+    """Whom it is about: by ``phone``, or by ``guest``, the blind index that events have."""
+
+    phone: Phone | None = None
+    guest: GuestIndex | None = Field(None, description="In place of the phone, as events have it.")
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.phone is None) == (self.guest is None):
+            raise ValueError("give either phone or guest")
+        return self
+
+
+class BookingName(Payload):
+    """A booking, by its channel and its number there."""
+
+    channel: Key
+    code: Key
+
+
+class DateValue(Payload):
+    """A day, written as the guest's language does."""
+
+    date: date
+
+
+class MomentValue(Payload):
+    """A moment, written by the property's clock: the hour, and the day unless it is today."""
+
+    moment: Moment
+
+
+class MoneyValue(Payload):
+    """An amount, written as the guest's language does."""
+
+    money: Money
+    currency: Currency
+
+
+class LocalValue(Payload):
+    """A text in each language that guests are written to in."""
+
+    by_language: dict[Language, Line]
+
+    @model_validator(mode="after")
+    def _all_languages(self) -> Self:
+        if missing := [language for language in Language if language not in self.by_language]:
+            raise ValueError(f"give the text in {', '.join(missing)} too")
+        return self
+
+
 class TemplateCall(Payload):
-    """One of Portiere's message templates, filled in; in the guest's language."""
+    """One of Portiere's message templates, filled in; in the guest's language.
+
+    What isn't given is filled in from what the desk knows of the guest and the booking.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,50}$")]
-    variables: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,50}$")], Line] = Field(
-        default_factory=dict, max_length=20
-    )
+    variables: dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,50}$")],
+        Line | DateValue | MomentValue | MoneyValue | LocalValue,
+    ] = Field(default_factory=dict, max_length=20)
 
 
-class SendMessage(Payload):
+class SendMessage(About):
     """A message to one guest: ``text`` as it is, or a ``template``."""
 
-    phone: Phone
     text: Message | None = None
     template: TemplateCall | None = None
+    booking: BookingName | None = Field(
+        None, description="Which stay a template speaks of; else the guest's running or next one."
+    )
     dedupe_key: Key | None = Field(None, description="A guest gets one message of it, ever.")
     not_before: Moment | None = Field(None, description="With a UTC offset.")
 
@@ -70,10 +130,9 @@ class ConsentGiven(Payload):
     at: Moment
 
 
-class CreateGuest(Payload):
-    """A guest; what is left out isn't known."""
+class GuestFacts(Payload):
+    """What may be known of a guest."""
 
-    phone: Phone
     name: Line | None = None
     email: Email | None = None
     language: LanguageCode | None = None
@@ -81,7 +140,13 @@ class CreateGuest(Payload):
     consent: ConsentGiven | None = None
 
 
-class UpdateGuest(CreateGuest):
+class CreateGuest(GuestFacts):
+    """A guest; what is left out isn't known."""
+
+    phone: Phone
+
+
+class UpdateGuest(GuestFacts, About):
     """The same of a guest who is known; what is left out stays as it is."""
 
 
@@ -107,24 +172,20 @@ class UpsertBooking(Payload):
         return self
 
 
-class CancelBooking(Payload):
+class CancelBooking(BookingName):
     """The stay will not be."""
 
-    channel: Key
-    code: Key
 
-
-class QueueUpsell(Payload):
+class QueueUpsell(About):
     """Something at a price for the guest's stay: for the running or next one, or ``booking``."""
 
-    phone: Phone
     kind: Literal[
         RequestKind.EARLY_CHECKIN,
         RequestKind.LATE_CHECKOUT,
         RequestKind.EXTRA_GUEST,
         RequestKind.TRANSFER,
     ]
-    booking: CancelBooking | None = Field(None, description="channel and code")
+    booking: BookingName | None = Field(None, description="channel and code")
     not_before: Moment | None = None
 
 
@@ -139,3 +200,15 @@ class Resume(Payload):
     """It is to go on."""
 
     queue: Queue
+
+
+class AlertDesk(Payload):
+    """The people at the desk are to know something, by those of their ``channels``."""
+
+    key: Key = Field(description="They are told once of it, ever.")
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+    text: Message
+    urgent: bool = False
+    channels: tuple[Channel, ...] | None = Field(
+        None, description="Of those that the host has configured; all of them if left out."
+    )

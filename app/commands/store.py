@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from app.commands.asked import Asked, canonical, subjects_of
 from app.messages import audit
-from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms
-from app.store.seal import Seal
+from app.sealing import Seal
+from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms, to_ms
 
 # With waits of 2, 4, 8 … 60 s this is five minutes of trying: what fails longer needs a person.
 MAX_ATTEMPTS = 10
@@ -88,14 +88,17 @@ class Commands:
         self._seal = seal
         self._grace = milliseconds(grace)
 
-    def accept(self, command_id: str, asked: Asked, sender: Sender) -> Callable[..., Taken]:
+    def accept(
+        self, command_id: str, asked: Asked, sender: Sender, held_until: datetime | None = None
+    ) -> Callable[..., Taken]:
         """The statements that keep a command, once by its id and once by the client's key.
 
-        Sealed here, run in a transaction: a group commit's, or the caller's.
+        Sealed here, run in a transaction: a group commit's, or the caller's. Until ``held_until``
+        (aware) nobody carries it out.
         """
         plain = asked.payload.model_dump_json()
         subjects = subjects_of(asked.payload)
-        guests = {self._seal.index(phone) for phone in subjects.phones}
+        guests = subjects.guests | {self._seal.index(phone) for phone in subjects.phones}
         bookings = {self._seal.index(f"booking:{a}:{b}") for a, b in subjects.bookings}
         now = now_ms()
         values = {
@@ -108,7 +111,8 @@ class Commands:
             "came_by": sender.came_by,
             "request_id": sender.request_id,
             "now": now,
-            "next_at": now + self._grace,
+            "held_until": None if held_until is None else to_ms(held_until),
+            "next_at": now + self._grace if held_until is None else to_ms(held_until),
         }
 
         def insert(connection: Connection) -> Taken:
@@ -138,7 +142,7 @@ class Commands:
     def open_row(self, connection: Connection, row_id: int) -> CommandRow | None:
         """The row if it may be carried out now, else None: it is done, an earlier one about the
         same guest or booking isn't, or the queue is paused."""
-        rows = connection.execute(_OPEN_AND_FIRST, {"id": row_id}).fetchall()
+        rows = connection.execute(_OPEN_AND_FIRST, {"id": row_id, "now": now_ms()}).fetchall()
         return self._opened(connection, rows[0]) if rows else None
 
     def followers(self, connection: Connection, row_id: int) -> tuple[int, ...]:
@@ -236,9 +240,9 @@ class Commands:
 
 _INSERT = """
 INSERT INTO commands (command_id, client, idempotency_key, digest, name, sealed_payload, state,
-                      came_by, request_id, received_at, next_at)
+                      came_by, request_id, received_at, held_until, next_at)
 VALUES (:command_id, :client, :key, :digest, :name, :sealed_payload, 'received',
-        :came_by, :request_id, :now, :next_at)
+        :came_by, :request_id, :now, :held_until, :next_at)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
@@ -251,7 +255,7 @@ ORDER BY command_id = :command_id DESC LIMIT 1
 
 _OPEN_AND_FIRST = """
 SELECT id, command_id, client, name, sealed_payload, attempts, request_id FROM commands
-WHERE id = :id AND state = 'received'
+WHERE id = :id AND state = 'received' AND coalesce(held_until, 0) <= :now
 AND (name = 'RESUME' OR NOT EXISTS (SELECT 1 FROM paused_queues WHERE queue = 'commands'))
 AND NOT EXISTS (
     SELECT 1 FROM command_subjects AS mine

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.commands.messages import language_of, render
+from app.commands.filling import Value, fill
 from app.commands.office import Done, Office, Order, RefusedError
-from app.commands.schemas import QueueUpsell, TemplateCall
+from app.commands.schemas import MoneyValue, QueueUpsell, TemplateCall
+from app.commands.whom import booking_of, guest_of, language_of
 from app.conversation.agents.offers import price_of
 from app.conversation.phrases import bundled
-from app.conversation.wording import money
 from app.guests.booking import Booking, BookingStatus
-from app.guests.guest import Consent
-from app.guests.request import RequestState
+from app.guests.guest import Consent, Guest
+from app.guests.request import RequestKind, RequestState
 from app.guests.requests import NewRequest
 from app.messages.outbox import Draft
 from app.messages.outgoing import Kind
@@ -34,18 +34,20 @@ def queue_upsell(
     price, currency = price_of(payload.kind, office.facts), office.facts.currency
     if price is None or currency is None:
         raise RefusedError("not_offered", "property.yml has no price for this kind")
-    booking = _stay(office, connection, payload)
-    _refuse_if_unwanted(office, connection, payload, booking)
-    language = language_of(office, payload.phone)
-    topic = bundled()[language].say(f"topic_{payload.kind}")
-    values = {"offer": topic, "price": money(price, currency, language)}
-    message = render(office, TemplateCall(name=_TEMPLATE, variables=values), language)
+    guest = guest_of(office, payload)
+    booking = _stay(office, connection, payload, guest.phone)
+    _refuse_if_unwanted(office, connection, payload.kind, guest, booking)
+    language = language_of(office, guest)
+    offer = bundled()[language].say(f"topic_{payload.kind}")
+    values: dict[str, Value] = {"offer": offer, "price": MoneyValue(money=price, currency=currency)}
+    call = TemplateCall(name=_TEMPLATE, variables=values)
+    message = fill(office, call, guest, booking, language)
     goes_at = max(payload.not_before or datetime.now(UTC), datetime.now(UTC))
     request_id = office.requests.make(
         connection,
         NewRequest(
             kind=payload.kind,
-            phone=payload.phone,
+            phone=guest.phone,
             detail=message.text,
             state=RequestState.OFFERED,
             booking_id=booking.booking_id,
@@ -58,7 +60,7 @@ def queue_upsell(
         connection,
         Draft(
             key=f"command:{order.command_id}",
-            phone=payload.phone,
+            phone=guest.phone,
             kind=Kind.NOTICE,
             message=message,
             language=language,
@@ -71,28 +73,25 @@ def queue_upsell(
     return Done({"queued": [outbox_id], "request_id": request_id}, (outbox_id,))
 
 
-def _stay(office: Office, connection: Connection, payload: QueueUpsell) -> Booking:
-    if (named := payload.booking) is not None:
-        found = office.bookings.held(connection, named.channel, named.code)
-        if found is None or found.phone != payload.phone or found.status not in _OPEN:
-            raise RefusedError("no_stay", "the guest has no open booking of this number")
+def _stay(office: Office, connection: Connection, payload: QueueUpsell, phone: str) -> Booking:
+    if payload.booking is not None:
+        found = booking_of(office, connection, phone, payload.booking)
+        if found.status not in _OPEN:
+            raise RefusedError("no_stay", "this booking is over, or was cancelled")
         return found
     today = datetime.now(office.facts.time_zone).date()
-    stays = office.bookings.of_guest(payload.phone, today)
+    stays = office.bookings.of_guest(phone, today)
     if not stays:
         raise RefusedError("no_stay", "the guest has no open booking")
     return stays[0]
 
 
 def _refuse_if_unwanted(
-    office: Office, connection: Connection, payload: QueueUpsell, booking: Booking
+    office: Office, connection: Connection, kind: RequestKind, guest: Guest, booking: Booking
 ) -> None:
-    guest = office.guests.find(payload.phone)
-    if guest is None or guest.consent is not Consent.GIVEN:
+    if guest.consent is not Consent.GIVEN:
         raise RefusedError("no_consent", "an offer needs the guest's consent")
-    if booking.booking_id is not None and office.requests.had(
-        connection, booking.booking_id, payload.kind
-    ):
+    if booking.booking_id is not None and office.requests.had(connection, booking.booking_id, kind):
         raise RefusedError("offered_before", "this was offered or asked for in this stay already")
-    if office.requests.open_offer(payload.phone) is not None:
+    if office.requests.open_offer(guest.phone) is not None:
         raise RefusedError("another_offer", "another offer stands: a yes would be about both")

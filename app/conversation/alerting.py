@@ -25,6 +25,18 @@ class Alert(StrEnum):
     BREAKER_CLOSED = "breaker_closed"
     PEER_DOWN = "peer_down"
     PEER_UP = "peer_up"
+    LEAD_CHANGED = "lead_changed"
+    STANDBY_BEHIND = "standby_behind"
+    AUTHORITY_UNREACHABLE = "authority_unreachable"
+    HOLDING = "holding"
+    SPOOLED_TOO_LONG = "spooled_too_long"
+    BACKUP_FAILED = "backup_failed"
+    BACKUP_MISSING = "backup_missing"
+    DRILL_FAILED = "drill_failed"
+    DRILL_MISSING = "drill_missing"
+    DISK_LOW = "disk_low"
+    DATABASE_DAMAGED = "database_damaged"
+    DISK_FAILS = "disk_fails"
 
 
 def who(name: str | None, phone: str) -> str:

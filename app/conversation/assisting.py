@@ -19,12 +19,13 @@ from typing import Any, Final
 import structlog
 import yaml
 
+from app.completions import Answer, Question
 from app.conversation import brain, replying
 from app.conversation.features import LONGEST_MESSAGE
 from app.conversation.guard import objection
 from app.conversation.intent import Intent
 from app.conversation.language import Language
-from app.conversation.model import Answer, Model, ModelError, Question
+from app.conversation.model import Model, ModelError
 from app.conversation.model_calls import Call, Outcome, Purpose
 from app.conversation.property import Property
 from app.conversation.told import TOPICS

@@ -23,9 +23,9 @@ from app.conversation.understanding import Guess, Understanding
 FILE: Final = resources.files(__package__).joinpath("brain.npz")
 
 # Chosen on tests/evaluation/dev; the danger with a margin, see docs/brain.md.
-_SHARPNESS: Final = 2.0  # from distances to the learnt borders to shares of certainty
-_SURE: Final = 0.5  # below it is a guess, and a person answers
-_DANGER: Final = 0.1  # a missed emergency costs more than a false one
+_SHARPNESS: Final = 3.0  # from distances to the learnt borders to shares of certainty
+_SURE: Final = 0.3  # below it is a guess, and a person answers
+_DANGER: Final = 0.12  # a missed emergency costs more than a false one
 _SURE_BESIDE: Final = 0.7  # of a second wish in another sentence
 _MOST_GUESSES: Final = 3
 _COURTESIES: Final = frozenset({Intent.GREETING, Intent.THANKS})
@@ -35,10 +35,14 @@ _FEWEST_WORDS: Final = 2  # of a sentence that can ask for something beside the 
 
 @dataclass(frozen=True)
 class Weights:
-    """What was learnt: a column of weights an intent, and how telling each place is."""
+    """What was learnt: a column of weights an intent, and how telling each place is.
+
+    ``weights`` are whole numbers, to be multiplied by their column's ``scale``.
+    """
 
     intents: tuple[Intent, ...]
-    weights: NDArray[np.float16]
+    weights: NDArray[np.int8]
+    scale: NDArray[np.float32]
     bias: NDArray[np.float32]
     rarity: NDArray[np.float16]
     digest: str
@@ -49,6 +53,7 @@ class Weights:
             path,
             intents=np.array([str(intent) for intent in self.intents]),
             weights=self.weights,
+            scale=self.scale,
             bias=self.bias,
             rarity=self.rarity,
             digest=np.array(self.digest),
@@ -62,6 +67,7 @@ def learnt() -> Weights:
         return Weights(
             intents=tuple(Intent(name) for name in read["intents"].tolist()),
             weights=read["weights"],
+            scale=read["scale"],
             bias=read["bias"],
             rarity=read["rarity"],
             digest=str(read["digest"]),
@@ -90,23 +96,28 @@ def understand(text: str) -> Understanding:
 def shares(text: str) -> dict[Intent, float]:
     """How likely each intent is; they add up to 1. Nothing readable is OTHER."""
     known = learnt()
-    places, values = vector_of(text, known.rarity)
+    places = places_of(text)
+    values = values_of(places, known.rarity)
     if not len(places):
         return {intent: float(intent is Intent.OTHER) for intent in known.intents}
-    distances = values @ known.weights[places].astype(np.float32) + known.bias
+    distances = values @ known.weights[places].astype(np.float32) * known.scale + known.bias
     likely = np.exp(_SHARPNESS * (distances - distances.max()))
     likely /= likely.sum()
     return dict(zip(known.intents, likely.tolist(), strict=True))
 
 
-def vector_of(
-    text: str, rarity: NDArray[np.float32] | NDArray[np.float16]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The places of a message and their values; all together of length 1."""
-    places = np.array(features.places(text), dtype=np.int64)
+def places_of(text: str) -> NDArray[np.int32]:
+    """The places of a message's pieces."""
+    return np.array(features.places(text), dtype=np.int32)
+
+
+def values_of(
+    places: NDArray[np.int32], rarity: NDArray[np.float32] | NDArray[np.float16]
+) -> NDArray[np.float32]:
+    """The values at a message's places; all together of length 1."""
     values = rarity[places].astype(np.float32)
     length = math.sqrt(float(values @ values)) or 1.0
-    return places, values / np.float32(length)
+    return values / np.float32(length)
 
 
 def _main(likely: dict[Intent, float]) -> Guess:

@@ -71,13 +71,39 @@ _FILLED: Final = {
     "alert_breaker_closed": "who",
     "alert_peer_down": "who path",
     "alert_peer_up": "who path",
+    "alert_lead_changed": "leader term why lost todo",
+    "lead_failover": "other since",
+    "lead_failover_unseen": "other",
+    "lead_forced": "other",
+    "lead_restored": "day at",
+    "lead_switchover": "other",
+    "lead_in_doubt": "other count",
+    "lead_alone": "other count",
+    "lead_see_to": "other",
+    "lead_see_off": "other",
+    "alert_standby_behind": "who since",
+    "alert_authority_unreachable": "who since",
+    "alert_holding": "who since",
+    "alert_spooled_too_long": "who count since",
+    "alert_backup_failed": "who since",
+    "alert_backup_missing": "who since",
+    "alert_drill_failed": "who since",
+    "alert_drill_missing": "who since",
+    "alert_disk_low": "who since",
+    "alert_database_damaged": "who lost",
+    "damaged_lost_replica": "day since until",
+    "damaged_lost_backup": "day since until",
+    "alert_disk_fails": "who since",
 }
 _PLAIN: Final = (
     *("hello", "thanks", "flight_delay", "complaint", "human", "other", "rest", "media"),
     *("terms_free", "offer_question", "offer_yes", "offer_no", "offer_declined", "offer_gone"),
     *("booking_change", "booking_cancel", "new_booking", "invoice_request", "left_behind"),
-    *("booking_paid", "booking_unknown", "departing", "feedback", "emergency_person"),
+    *("booking_paid", "booking_unknown", "arriving", "departing", "feedback"),
+    *("emergency_person", "guest_without_name"),
     *("opt_out", "opt_in", "alert_events_parked"),
+    *("lead_nothing_lost", "lead_nothing_to_do", "lead_see_bookings"),
+    *("lead_restored_unknown", "lead_restored_lost"),
 )
 _TOPICS: Final = (
     *("wifi", "parking", "breakfast", "directions", "arrival", "departure", "early_checkin"),
@@ -104,6 +130,10 @@ class Phrases:
 
     language: Language
     texts: Mapping[str, str]
+
+    def has(self, phrase: str) -> bool:
+        """Whether there is such a phrase."""
+        return phrase in self.texts
 
     def say(self, phrase: str, **values: str) -> str:
         """A phrase with its placeholders filled; the values themselves are taken as they are."""

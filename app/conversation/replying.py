@@ -112,7 +112,7 @@ def _follow_up(scene: Scene) -> _Answer | None:
         part = Part(told.text) if told and told.has(aspect) else Part(missing=topic)
     elif topic is Intent.BOOKING_STATUS:
         part = booking.status(scene)
-    elif agent is Agent.CONCIERGE:
+    elif agent is Agent.CONCIERGE or not scene.phrases.has(f"topic_{topic}"):
         return None  # nothing one could ask on about: a complaint, thanks, an opt-out
     else:
         part = Part(missing=topic)

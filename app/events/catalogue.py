@@ -50,6 +50,8 @@ class MessageMoved(Payload):
     template: str | None = None
     sent_as: str | None = Field(None, description="text or template: what it costs goes by that.")
     language: str
+    purpose: str | None = Field(None, description="The template's: service or marketing.")
+    country: str | None = Field(None, description="ISO 3166, by the first digits of the phone.")
     rule: str | None = Field(None, description="The rule of sending that refused it.")
 
 

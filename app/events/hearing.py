@@ -18,6 +18,9 @@ from app.store.database import Connection
 _MESSAGES: Final = {
     state: f"message.{state}" for state in ("sent", "delivered", "read", "failed", "refused")
 }
+_TOLD_OF_MESSAGE: Final = (
+    *("kind", "template", "sent_as", "language", "purpose", "country", "rule"),
+)
 _REQUESTS: Final = {
     "request_open": "request.made",
     "request_done": "request.closed",
@@ -61,7 +64,7 @@ def tell_message(events: Events, connection: Connection, outbox_id: int) -> None
     # What goes to the desk's own phones is no guest's.
     if name is None or row["kind"] == "desk":
         return
-    payload = {key: row[key] for key in ("kind", "template", "sent_as", "language", "rule")}
+    payload = {key: row[key] for key in _TOLD_OF_MESSAGE}
     # Not the row's id: after a restore another message may have it.
     event_id = f"{name}:{row['idempotency_key']}:{row['attempts']}"
     events.record(connection, name, {"outbox_id": outbox_id, **payload}, row["guest"], event_id)
@@ -124,7 +127,8 @@ def _changed(entry: Entry) -> list[str]:
 
 
 _MESSAGE = """
-SELECT idempotency_key, guest, kind, template, sent_as, language, rule, state, attempts
+SELECT idempotency_key, guest, state, attempts,
+       kind, template, sent_as, language, purpose, country, rule
 FROM outbox WHERE id = :id
 """
 

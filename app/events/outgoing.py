@@ -5,8 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 from app.events.catalogue import payload_of
+from app.sealing import Seal
 from app.store.database import Connection, Database, now_ms
-from app.store.seal import Seal
 
 
 class Events:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from app.sealing import Seal, SealError
 from app.store.database import Connection, Database, Row, from_ms, to_ms
-from app.store.seal import Seal, SealError
 
 # One transaction of the housekeeping holds the write lock for a few milliseconds.
 PURGED_AT_ONCE: Final = 500
@@ -33,16 +33,16 @@ class WaitingEvents:
         self._database = database
         self._seal = seal
 
-    def first(self, most: int, most_bytes: int) -> list[WaitingEvent]:
+    def first(self, most: int, most_bytes: int, up_to: int | None = None) -> list[WaitingEvent]:
         """The first that wait, in the order of their transactions; one of any size, or several of
-        ``most_bytes`` together.
+        ``most_bytes`` together, and none with an id beyond ``up_to``.
 
         Ids are given out under the write lock: none turns up before one that was read. What can't
         be opened is parked.
         """
         found: list[WaitingEvent] = []
         size = 0
-        for row in self._database.all(_FIRST, (most,)):
+        for row in self._database.all(_FIRST, {"up_to": up_to, "most": most}):
             try:
                 event = self._opened(row)
             except SealError as error:
@@ -102,7 +102,7 @@ class WaitingEvents:
 
 _FIRST = """
 SELECT id, event_id, name, guest, sealed_payload, created_at FROM cloud_events
-WHERE state = 'waiting' ORDER BY id LIMIT ?
+WHERE state = 'waiting' AND (:up_to IS NULL OR id <= :up_to) ORDER BY id LIMIT :most
 """
 
 _DELIVERED = """

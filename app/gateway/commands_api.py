@@ -1,8 +1,8 @@
 """``/api/commands``: what the cloud asks of the desk, kept before it is answered."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
-from uuid import uuid4
 
 import structlog
 from fastapi import APIRouter, Depends, Header, Path
@@ -10,13 +10,16 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from app.commands.asked import LARGEST_COMMAND, AnyCommand, read
-from app.commands.store import CameBy, Commands, CommandState, Sender
-from app.gateway.bodies import BodyTooLargeError, read_body
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.problems import ProblemError, documented
+from app.commands.asked import LARGEST_COMMAND, AnyCommand, Asked, read
+from app.commands.store import CameBy, Commands, CommandState, Sender, Taken
+from app.ha.spool import Spool
+from app.ha.spooled import Entry, Fate
+from app.leading import Leadership
 from app.store.database import DatabaseError
 from app.store.group_commit import GroupCommit
+from app.web.bodies import BodyTooLargeError, read_body
+from app.web.clients import Caller, Scope, caller
+from app.web.problems import ProblemError, documented
 
 log = structlog.get_logger()
 # The body is read raw, by the models that read it when it is pulled: strictly, from JSON.
@@ -67,8 +70,43 @@ class Status(BaseModel):
     error: dict[str, Any] | None = Field(description="code and detail, once it failed.")
 
 
-def command_routes(commands: Commands, commits: GroupCommit) -> APIRouter:
-    """The routes that commands come in by."""
+# Keeps a command: its body, read, and who sent it. Raises DatabaseError.
+Keep = Callable[[bytes, Asked, Sender], Awaitable[Taken]]
+
+
+def keeping(commands: Commands, commits: GroupCommit, *, copied: bool) -> Keep:
+    """Keeps commands in their table; ``copied``: with a copy, for whom ``commits`` brings it to."""
+
+    async def keep(body: bytes, asked: Asked, sender: Sender) -> Taken:
+        entry = Entry.of_command(body, asked, sender)
+        statement = commands.accept(entry.command_id, asked, sender)
+        return await commits.commit(statement, entry if copied else None)
+
+    return keep
+
+
+def spooling(spool: Spool, commits: GroupCommit, leadership: Leadership) -> Keep:
+    """Keeps commands in the spool; ``commits`` hand them on to the leader, if it can be had.
+
+    What the leader told of it is what is answered, as far as it is known.
+    """
+
+    async def keep(body: bytes, asked: Asked, sender: Sender) -> Taken:
+        entry = Entry.of_command(body, asked, sender)
+        took = await commits.commit(spool.keeping(entry, leadership.standing().term))
+        told = await run_in_threadpool(spool.told, took.row_id)
+        if told is None or not took.is_same:
+            return Taken(took.row_id, took.command_id, "received", took.is_new, took.is_same)
+        is_new = took.is_new and told.fate is not Fate.DUPLICATE
+        is_same = told.fate is not Fate.CONFLICT
+        command_id = told.command_id or took.command_id
+        return Taken(took.row_id, command_id, told.state or "received", is_new, is_same)
+
+    return keep
+
+
+def asking_routes(keep: Keep) -> APIRouter:
+    """The route that commands come in by."""
     router = APIRouter(tags=["commands"])
 
     @router.post(
@@ -80,7 +118,8 @@ def command_routes(commands: Commands, commits: GroupCommit) -> APIRouter:
     )
     async def ask(request: Request, key: _Key, who: _MayCommand) -> Kept:
         try:
-            asked = read(await read_body(request, LARGEST_COMMAND))
+            body = await read_body(request, LARGEST_COMMAND)
+            asked = read(body)
         except BodyTooLargeError:
             raise ProblemError(
                 413, "body-too-large", f"The body is larger than {LARGEST_COMMAND} bytes."
@@ -88,9 +127,8 @@ def command_routes(commands: Commands, commits: GroupCommit) -> APIRouter:
         except ValidationError as error:
             raise ProblemError(422, "command-invalid", _explained(error)) from None
         sender = Sender(who.name, key, CameBy.PUSH, who.request_id)
-        keep = commands.accept(asked.id or uuid4().hex, asked, sender)
         try:
-            taken = await commits.commit(keep)
+            taken = await keep(body, asked, sender)
         except DatabaseError as error:
             log.error("command_not_kept", reason=str(error))
             raise ProblemError(
@@ -101,6 +139,13 @@ def command_routes(commands: Commands, commits: GroupCommit) -> APIRouter:
                 409, "command-conflict", "This key or id came with another content before."
             )
         return Kept(id=taken.command_id, state=taken.state, duplicate=not taken.is_new)
+
+    return router
+
+
+def status_routes(commands: Commands) -> APIRouter:
+    """The route that tells how far they are."""
+    router = APIRouter(tags=["commands"])
 
     @router.get("/api/commands/{command_id}", summary="How far it is", responses=documented(404))
     async def status(command_id: _CommandId, _who: _MayCommand) -> Status:

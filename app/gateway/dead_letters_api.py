@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, TypeAlias
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.problems import ProblemError, documented
-from app.gateway.written import Moment
 from app.messages import audit
 from app.messages.dead_letters import PAGE, DeadLetters, Letter, LetterKind, Replay, Sieve
 from app.store.database import Connection, Database
+from app.web.clients import Caller, Scope, caller
+from app.web.problems import ProblemError, documented
+from app.web.written import Moment
 
 # What one call replays: each letter is a transaction, and a caller waits.
 MOST_AT_ONCE: Final = 500

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.commands.fields import FlightNumber
 from app.conversation import property as facts
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.limits import limited
-from app.gateway.problems import ProblemError, documented
-from app.gateway.written import Day
 from app.guests.active import ActiveStay, by_flight, staying
 from app.settings import Settings
 from app.store.database import Database
+from app.web.clients import Caller, Scope, caller
+from app.web.limits import limited
+from app.web.problems import ProblemError, documented
+from app.web.written import Day
 from app.work.broker import DeskBroker
 from app.work.open_rows import open_rows, queue_all
 

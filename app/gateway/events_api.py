@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.events.catalogue import NAME_PATTERN
 from app.events.outgoing import Events
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.problems import ProblemError, documented
 from app.messages import audit
+from app.web.clients import Caller, Scope, caller
+from app.web.problems import ProblemError, documented
 
 _MayTell = Annotated[Caller, Depends(caller(Scope.EVENTS))]
 

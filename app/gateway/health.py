@@ -5,28 +5,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-import httpx
 import redis
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from app.ha.spool import Spool
+from app.leading import Leadership, leadership_of
 from app.settings import Settings
 from app.store.database import Database, DatabaseError, now_ms
+from app.web.latency import timed
 from app.work.broker import DeskBroker
 
 STARTED = time.monotonic()
-# A health check that hangs is worse than one that fails.
-LEADER_TIMEOUT_SECONDS = 2
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part's state; ``latency_ms`` is how long asking it took."""
-
-    ok: bool
-    latency_ms: float | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +37,11 @@ def leader_probe(database: Database, broker: DeskBroker) -> Probe:
     """The leader is well when its database and Redis answer."""
 
     def probe() -> tuple[bool, dict[str, object]]:
-        store = _timed(lambda: database.one("SELECT count(*) FROM inbox WHERE id = 0"))
-        queue = _timed(broker.client.ping)
-        parts: dict[str, object] = {"database": asdict(store), "redis": asdict(queue)}
+        store = timed(
+            lambda: database.one("SELECT count(*) FROM inbox WHERE id = 0"), DatabaseError
+        )
+        queue = timed(broker.client.ping, redis.RedisError)
+        parts: dict[str, object] = {"database": store.model_dump(), "redis": queue.model_dump()}
         if store.ok:
             parts["queue"] = asdict(_backlog(database, broker if queue.ok else None))
         return store.ok and queue.ok, parts
@@ -56,12 +49,22 @@ def leader_probe(database: Database, broker: DeskBroker) -> Probe:
     return probe
 
 
-def standby_probe(leader_url: str) -> Probe:
-    """The standby is well when it runs; whether it reaches the leader is told beside that."""
+def standby_probe(leadership: Leadership, spool: Spool, leader_takes: Callable[[], bool]) -> Probe:
+    """The standby is well when its spool takes what comes; the leader is told of beside that.
+
+    ``leader_takes``: whether the leader took what it was handed last. It isn't asked how it is:
+    while nobody leads, two standbys would ask each other without end.
+    """
 
     def probe() -> tuple[bool, dict[str, object]]:
-        leader = _timed(lambda: _ask(leader_url))
-        return True, {"leader": asdict(leader)}
+        counted: list[int] = []
+        store = timed(lambda: counted.append(spool.count()), DatabaseError)
+        parts: dict[str, object] = {
+            "leader": {"name": leadership.standing().leader, "ok": leader_takes()},
+            "spool": store.model_dump(),
+            "spooled": counted[0] if counted else None,
+        }
+        return store.ok, parts
 
     return probe
 
@@ -69,6 +72,7 @@ def standby_probe(leader_url: str) -> Probe:
 def health_routes(settings: Settings, probe: Probe) -> APIRouter:
     """The routes that watchers call."""
     router = APIRouter()
+    leadership = leadership_of(settings)
 
     @router.get("/health", summary="How this node is")
     async def health() -> JSONResponse:
@@ -76,7 +80,7 @@ def health_routes(settings: Settings, probe: Probe) -> APIRouter:
         return JSONResponse(
             {
                 "status": "ok" if well else "failing",
-                "role": settings.role,
+                "role": leadership.standing().role,
                 "node": settings.node_name,
                 "version": version("portiere"),
                 "uptime_seconds": round(time.monotonic() - STARTED, 1),
@@ -86,19 +90,6 @@ def health_routes(settings: Settings, probe: Probe) -> APIRouter:
         )
 
     return router
-
-
-def _timed(ask: Callable[[], object]) -> Part:
-    start = time.perf_counter()
-    try:
-        ask()
-    except (DatabaseError, redis.RedisError, httpx.HTTPError) as error:
-        return Part(False, error=type(error).__name__)
-    return Part(True, latency_ms=round((time.perf_counter() - start) * 1000, 2))
-
-
-def _ask(leader_url: str) -> None:
-    httpx.get(f"{leader_url.rstrip('/')}/health", timeout=LEADER_TIMEOUT_SECONDS).raise_for_status()
 
 
 def _backlog(database: Database, broker: DeskBroker | None) -> Backlog:

@@ -6,26 +6,31 @@ the same. Requests are counted by each process; several add them up in files, in
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import redis
 from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.counting import COUNTED
-from app.gateway.problems import documented
+from app.backup.figures import backup_metrics
+from app.ha.figures import ha_metrics
+from app.ha.mirroring import COUNTED as MIRRORED
+from app.leading import leadership_of
 from app.messages.pausing import Queue
 from app.messages.peers import Peer, PeerState
 from app.providers.breaker import BreakerState
 from app.settings import Settings
 from app.store.database import Database, DatabaseError
+from app.web.clients import Caller, Scope, caller
+from app.web.counting import COUNTED
+from app.web.gauges import Samples, gauge
+from app.web.problems import documented
 from app.work.broker import DeskBroker
 from app.work.picture import Picture, take
 
@@ -44,33 +49,53 @@ class NodeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by the registry. A part that doesn't answer says so and nothing else."""
-        yield _gauge("portiere_info", "What runs here.", _info(self._settings))
+        yield gauge("portiere_info", "What runs here.", _info(self._settings))
+        yield from ha_metrics(self._settings)
+        yield from backup_metrics(self._settings)
         picture = _try(lambda: take(self._database))
         up = {("database",): float(picture is not None)}
         queued = _try(self._broker.waiting)
         up["redis",] = float(queued is not None)
-        yield _gauge("portiere_up", "Whether a part answers.", (("part",), up))
+        yield gauge("portiere_up", "Whether a part answers.", (("part",), up))
         if queued is not None:
-            yield _gauge("portiere_queue_messages", "Messages on the queue.", ((), {(): queued}))
+            yield gauge("portiere_queue_messages", "Messages on the queue.", ((), {(): queued}))
         if picture is not None:
             yield from _of_picture(picture)
             size = self._database.path.stat().st_size
-            yield _gauge("portiere_database_bytes", "Size of the SQLite file.", ((), {(): size}))
+            yield gauge("portiere_database_bytes", "Size of the SQLite file.", ((), {(): size}))
 
 
-Samples = tuple[tuple[str, ...], Mapping[Any, float]]
-"""Names of labels, and a value for each combination of theirs, a tuple."""
+class StandbyCollector(Collector):
+    """What is known without the desk's database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by the registry."""
+        yield gauge("portiere_info", "What runs here.", _info(self._settings))
+        yield from ha_metrics(self._settings)
+        yield from backup_metrics(self._settings)
 
 
 def metrics_routes(settings: Settings, database: Database, broker: DeskBroker) -> APIRouter:
     """The route; of scope ``metrics``."""
+    return _routes(NodeCollector(settings, database, broker))
+
+
+def standby_metrics_routes(settings: Settings) -> APIRouter:
+    """The route of a standby, which has no database to ask."""
+    return _routes(StandbyCollector(settings))
+
+
+def _routes(collector: Collector) -> APIRouter:
     router = APIRouter(tags=["health"], responses=documented())
     registry = CollectorRegistry()
-    registry.register(NodeCollector(settings, database, broker))
+    registry.register(collector)
     if _SEVERAL in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types there
     else:
-        for metric in COUNTED:
+        for metric in (*COUNTED, *MIRRORED):
             registry.register(metric)
 
     @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
@@ -83,12 +108,12 @@ def metrics_routes(settings: Settings, database: Database, broker: DeskBroker) -
 def _of_picture(picture: Picture) -> Iterator[Metric]:
     waiting = picture.waiting.items()
     rows: Samples = (("what",), {(name,): one.rows for name, one in waiting})
-    yield _gauge("portiere_waiting", "Rows that wait.", rows)
+    yield gauge("portiere_waiting", "Rows that wait.", rows)
     oldest: Samples = (("what",), {(name,): one.oldest.total_seconds() for name, one in waiting})
-    yield _gauge("portiere_oldest_seconds", "How long the oldest of them has waited.", oldest)
+    yield gauge("portiere_oldest_seconds", "How long the oldest of them has waited.", oldest)
     paused = {pause.queue for pause in picture.paused}
     queues: Samples = (("queue",), {(queue,): float(queue in paused) for queue in Queue})
-    yield _gauge("portiere_paused", "Whether a queue is paused.", queues)
+    yield gauge("portiere_paused", "Whether a queue is paused.", queues)
     states: Samples = (
         ("breaker", "state"),
         {
@@ -97,7 +122,7 @@ def _of_picture(picture: Picture) -> Iterator[Metric]:
             for state in BreakerState
         },
     )
-    yield _gauge("portiere_breaker", "The state that a breaker is in.", states)
+    yield gauge("portiere_breaker", "The state that a breaker is in.", states)
     yield from _of_peers(picture.peers)
 
 
@@ -105,24 +130,17 @@ def _of_peers(peers: list[Peer]) -> Iterator[Metric]:
     labels = ("peer", "path")
     known = [peer for peer in peers if peer.state is not PeerState.UNKNOWN]
     up = {(peer.name, peer.path): float(peer.state is PeerState.UP) for peer in known}
-    yield _gauge("portiere_peer_up", "Whether a peer is up.", (labels, up))
+    yield gauge("portiere_peer_up", "Whether a peer is up.", (labels, up))
     latency = {
         (peer.name, peer.path): peer.latency.total_seconds() for peer in peers if peer.latency
     }
-    yield _gauge("portiere_peer_seconds", "How long its last answer took.", (labels, latency))
+    yield gauge("portiere_peer_seconds", "How long its last answer took.", (labels, latency))
 
 
 def _info(settings: Settings) -> Samples:
-    values = (version("portiere"), settings.role, settings.node_name, settings.provider)
+    role = leadership_of(settings).standing().role
+    values = (version("portiere"), role, settings.node_name, settings.provider)
     return ("version", "role", "node", "provider"), {values: 1}
-
-
-def _gauge(name: str, what: str, samples: Samples) -> Metric:
-    labels, values = samples
-    family = GaugeMetricFamily(name, what, labels=labels)
-    for combination, value in values.items():
-        family.add_metric(combination, value)
-    return family
 
 
 def _try(ask: Callable[[], T]) -> T | None:

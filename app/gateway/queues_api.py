@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.problems import documented
 from app.messages import audit, pausing
 from app.messages.pausing import Queue
 from app.store.database import Connection, Database
+from app.web.clients import Caller, Scope, caller
+from app.web.problems import documented
 
 Who = Annotated[Caller, Depends(caller(Scope.QUEUES))]
 

@@ -1,35 +1,27 @@
 """``GET /ready``: whether this node can do its work, and what it is about."""
 
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
-import httpx
 import redis
 from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from app.ha.spool import Spool
+from app.leading import Role, leadership_of
 from app.messages.pausing import Queue
 from app.providers.breaker import BreakerState
-from app.settings import Role, Settings
+from app.settings import Settings
 from app.store.database import Database, DatabaseError
+from app.web.latency import Latency, timed
 from app.work.broker import DeskBroker
 from app.work.picture import Picture, take
 
 # What a caller who is told 503 should wait: as long as a breaker rests.
 RETRY_AFTER: Final = "30"
-_LEADER_TIMEOUT_SECONDS: Final = 2
-
-
-class Latency(BaseModel):
-    """Whether a part answers, and how long that took."""
-
-    ok: bool
-    latency_ms: float | None = None
-    error: str | None = None
 
 
 class Backlog(BaseModel):
@@ -64,8 +56,8 @@ def leader_readiness(settings: Settings, database: Database, broker: DeskBroker)
     def ask() -> Readiness:
         pictures: list[Picture] = []
         parts = {
-            "database": _timed(lambda: pictures.append(take(database))),
-            "redis": _timed(broker.client.ping),
+            "database": timed(lambda: pictures.append(take(database)), DatabaseError),
+            "redis": timed(broker.client.ping, redis.RedisError),
         }
         found = _readiness(settings, parts)
         return _with_picture(found, pictures[0]) if pictures else found
@@ -73,13 +65,16 @@ def leader_readiness(settings: Settings, database: Database, broker: DeskBroker)
     return ask
 
 
-def standby_readiness(settings: Settings) -> Ask:
-    """A standby can work when its leader answers: it passes on what it is given."""
-    url = f"{str(settings.leader_url).rstrip('/')}/health"
+def standby_readiness(settings: Settings, spool: Spool, leader_takes: Callable[[], bool]) -> Ask:
+    """A standby can work when its spool takes what comes; the leader is told of beside that.
+
+    ``leader_takes``: as in :func:`app.gateway.health.standby_probe`.
+    """
 
     def ask() -> Readiness:
-        leader = _timed(lambda: httpx.get(url, timeout=_LEADER_TIMEOUT_SECONDS).raise_for_status())
-        return _readiness(settings, {"leader": leader})
+        parts = {"spool": timed(spool.count, DatabaseError), "leader": Latency(ok=leader_takes())}
+        found = _readiness(settings, parts)
+        return found.model_copy(update={"ready": parts["spool"].ok})
 
     return ask
 
@@ -107,7 +102,7 @@ def ready_routes(ask: Ask) -> APIRouter:
 def _readiness(settings: Settings, parts: dict[str, Latency]) -> Readiness:
     return Readiness(
         ready=all(part.ok for part in parts.values()),
-        role=settings.role,
+        role=leadership_of(settings).standing().role,
         node=settings.node_name,
         version=version("portiere"),
         parts=parts,
@@ -128,12 +123,3 @@ def _with_picture(found: Readiness, picture: Picture) -> Readiness:
             ),
         }
     )
-
-
-def _timed(ask: Callable[[], object]) -> Latency:
-    start = time.perf_counter()
-    try:
-        ask()
-    except (DatabaseError, redis.RedisError, httpx.HTTPError) as error:
-        return Latency(ok=False, error=type(error).__name__)
-    return Latency(ok=True, latency_ms=round((time.perf_counter() - start) * 1000, 2))

@@ -12,49 +12,20 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Final
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app import logs
 from app import settings as configuration
-from app.gateway.patience import PatientProtocol
 from app.settings import Settings, SettingsError
 from app.store.database import StoreError, open_database
+from app.web.serving import UVICORN, listen
 
 log = structlog.get_logger()
-# More waiting connections than a burst of webhooks has.
-LISTEN_BACKLOG: Final = 512
-UVICORN: Final[dict[str, Any]] = {
-    "http": PatientProtocol,
-    "log_config": None,
-    "access_log": False,
-    "proxy_headers": False,
-    "server_header": False,
-    # The tunnel is the only peer, and it keeps its connections: longer than its 90 s.
-    "timeout_keep_alive": 120,
-    "timeout_graceful_shutdown": 10,
-}
-
-
-def listen(addresses: list[tuple[str, int]]) -> list[socket.socket]:
-    """Bind each address. Raises OSError naming the one that can't be had."""
-    sockets = []
-    for host, port in addresses:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from None
-        listener.listen(LISTEN_BACKLOG)
-        sockets.append(listener)
-    return sockets
 
 
 def run(settings: Settings) -> None:
@@ -66,7 +37,7 @@ def run(settings: Settings) -> None:
         _supervise(settings, sockets)
 
 
-def worker_app() -> FastAPI:
+def worker_app() -> ASGIApp:
     """The app of one of several processes, each with settings, logs and connections of its own."""
     try:
         settings = configuration.load()
@@ -77,27 +48,28 @@ def worker_app() -> FastAPI:
         sys.stderr.write(f"portiere: {error}\n")
         sys.exit(STARTUP_FAILURE)
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    log.info("gateway_ready", role=settings.role, pid=os.getpid())
+    log.info("gateway_ready", pid=os.getpid())
     return app
 
 
-def _make_app(settings: Settings) -> FastAPI:
+def _make_app(settings: Settings) -> ASGIApp:
     # Only here: what counts requests asks the environment, as it is loaded, where to count.
-    from app.gateway.api import make_app  # noqa: PLC0415 - see above
+    from app.gateway.api import make_gateway  # noqa: PLC0415 - see above
 
-    return make_app(settings)
+    return make_gateway(settings)
 
 
 def _serve_alone(settings: Settings, sockets: list[socket.socket]) -> None:
     server = uvicorn.Server(uvicorn.Config(_make_app(settings), **UVICORN))
-    log.info("gateway_ready", role=settings.role, addresses=settings.gateway_bind)
+    log.info("gateway_ready", addresses=settings.gateway_bind)
     server.run(sockets=sockets)
 
 
 def _supervise(settings: Settings, sockets: list[socket.socket]) -> None:
-    # What is wrong with it is said here, once, and not by each of them.
-    if settings.role is configuration.Role.LEADER:
-        open_database(settings.database).close()
+    if not settings.ha_authority:
+        # What is wrong with it is said here, once, and not by each of them. With another node it is
+        # opened by whoever leads, and not before.
+        open_database(settings.database).close_all()
     _empty_metrics(settings.database.with_name("gateway-metrics"))
     config = uvicorn.Config(
         "app.gateway.serving:worker_app",

@@ -1,30 +1,31 @@
 """The door: where the provider posts its webhooks.
 
-Answered with 200 only once every event in it is committed. On a standby the request goes on to the
-leader, as it came.
+Answered with 200 only once every event in it is committed, and, while both nodes are up, on both.
 """
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Protocol
 
-import httpx
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.gateway.bodies import BodyTooLargeError, BodyTooSlowError, read_body
-from app.gateway.problems import problem
+from app.gateway.whatsapp import verification_route
+from app.ha.spool import Spool
+from app.ha.spooled import Entry
+from app.leading import Leadership
 from app.messages.inbox import Accepted, Inbox
 from app.providers.incoming import EnvelopeError, Kept, SignatureError, Webhook
+from app.providers.registry import WEBHOOKS
+from app.settings import ProviderName, Settings
 from app.store.database import Connection, DatabaseError
 from app.store.group_commit import GroupCommit
+from app.web.bodies import BodyTooLargeError, BodyTooSlowError, read_body
+from app.web.problems import problem
 
 log = structlog.get_logger()
-# The link's round trip is tens of milliseconds; the provider is waiting meanwhile.
-FORWARD_TIMEOUT = timedelta(seconds=5)
 _ACCEPTED = b'{"accepted":true,"duplicate":false}'
 _DUPLICATE = b'{"accepted":true,"duplicate":true}'
 
@@ -32,61 +33,74 @@ _DUPLICATE = b'{"accepted":true,"duplicate":true}'
 class Door(Protocol):
     """What becomes of a webhook whose signature was right."""
 
-    async def take(self, events: Sequence[Kept], body: bytes, signature: str) -> Response:
+    async def take(self, events: Sequence[Kept], body: bytes) -> Response:
         """Answer the provider."""
         ...
 
 
 class LeaderDoor:
-    """Keeps events in the inbox."""
+    """Keeps events in the inbox; ``copied``: with a copy, for whom ``commits`` brings it to."""
 
-    def __init__(self, inbox: Inbox, commits: GroupCommit) -> None:
+    def __init__(
+        self, inbox: Inbox, commits: GroupCommit, provider: ProviderName, *, copied: bool
+    ) -> None:
         self._inbox = inbox
         self._commits = commits
+        self._provider = provider
+        self._copied = copied
 
-    async def take(self, events: Sequence[Kept], body: bytes, signature: str) -> Response:
+    async def take(self, events: Sequence[Kept], body: bytes) -> Response:
         """200 once all are durable; 503 if they can't be made so (the provider asks again)."""
         statements = [self._inbox.accept(kept.event, kept.body) for kept in events]
 
         def accept(connection: Connection) -> list[Accepted]:
             return [statement(connection) for statement in statements]
 
+        copy = Entry.of_webhook(self._provider, body, events) if self._copied else None
         try:
-            accepted = await self._commits.commit(accept)
+            accepted = await self._commits.commit(accept, copy)
         except DatabaseError as error:
-            log.error("accept_failed", reason=str(error))
-            return problem(503, "not-accepted", "It could not be stored; send it again.")
+            return _not_kept(error)
         known = all(one.row_id is None for one in accepted)
         return Response(_DUPLICATE if known else _ACCEPTED, media_type="application/json")
 
 
 class StandbyDoor:
-    """Forwards events to the leader, over the private link."""
+    """Keeps webhooks in the spool; its ``commits`` hand them on to the leader, if it can be had."""
 
-    def __init__(self, leader_url: str, webhook: Webhook) -> None:
-        self._url = f"{leader_url.rstrip('/')}{webhook.path}"
-        self._header = webhook.header
-        self._client = httpx.AsyncClient(timeout=FORWARD_TIMEOUT.total_seconds())
+    def __init__(
+        self, spool: Spool, commits: GroupCommit, leadership: Leadership, provider: ProviderName
+    ) -> None:
+        self._spool = spool
+        self._commits = commits
+        self._leadership = leadership
+        self._provider = provider
 
-    async def take(self, events: Sequence[Kept], body: bytes, signature: str) -> Response:
-        """The leader's answer; 503 if it can't be had (the provider asks again)."""
-        headers = {self._header: signature, "Content-Type": "application/json"}
+    async def take(self, events: Sequence[Kept], body: bytes) -> Response:
+        """200 once it is durable here, and with the leader as well if that one is reached."""
+        entry = Entry.of_webhook(self._provider, body, events)
+        term = self._leadership.standing().term
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            log.warning("forward_failed", reason=type(error).__name__)
-            return problem(
-                503,
-                "leader-unreachable",
-                "The leader can't be reached; send it again.",
-                {"Retry-After": "30"},
-            )
-        media_type = answer.headers.get("content-type", "application/json")
-        return Response(answer.content, answer.status_code, media_type=media_type)
+            took = await self._commits.commit(self._spool.keeping(entry, term))
+        except DatabaseError as error:
+            return _not_kept(error)
+        return Response(_ACCEPTED if took.is_new else _DUPLICATE, media_type="application/json")
 
-    async def close(self) -> None:
-        """Close the connections to the leader."""
-        await self._client.aclose()
+
+def _not_kept(error: DatabaseError) -> Response:
+    log.error("accept_failed", reason=str(error))
+    return problem(503, "not-accepted", "It could not be stored; send it again.")
+
+
+def webhook_routes(door: Door, settings: Settings) -> list[Route]:
+    """The routes of all providers: that of the configured one, and closed ones."""
+    webhook = WEBHOOKS[settings.provider]
+    routes = [webhook_route(door, webhook, settings.webhook_secrets)]
+    if settings.provider is ProviderName.WHATSAPP_CLOUD:
+        token = settings.whatsapp_verify_token.get_secret_value()
+        routes.append(verification_route(webhook, token))
+    others = [other for name, other in WEBHOOKS.items() if name is not settings.provider]
+    return routes + [closed_route(other) for other in others]
 
 
 def webhook_route(door: Door, webhook: Webhook, secrets: tuple[str, ...]) -> Route:
@@ -118,7 +132,7 @@ def webhook_route(door: Door, webhook: Webhook, secrets: tuple[str, ...]) -> Rou
         except EnvelopeError as error:
             log.warning("envelope_refused", reason=str(error))
             return problem(400, "not-an-event", f"This is no event of the provider's: {error}.")
-        return await door.take(events, body, signature or "")
+        return await door.take(events, body)
 
     return Route(webhook.path, take, methods=["POST"])
 

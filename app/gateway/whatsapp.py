@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.gateway.problems import problem
 from app.providers.incoming import Webhook
+from app.web.problems import problem
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from app.guests.guest import Guest
 from app.guests.guests import Guests, phone_of
 from app.guests.history import PORTIERE, Entry, Heard, changes_between, nobody
 from app.guests.phones import possible_e164
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, now_ms
-from app.store.seal import Seal
 
 # A status moves forward only: what arrives late must not wake up what was cancelled or is over.
 _RANK = {

@@ -8,8 +8,8 @@ from app.guests import history
 from app.guests.guest import Consent, Guest
 from app.guests.history import GUEST, PORTIERE, Entry, Heard, changes_between, nobody
 from app.guests.phones import possible_e164
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, from_ms, now_ms, to_ms
-from app.store.seal import Seal
 
 
 class Guests:

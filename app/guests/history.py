@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from app.sealing import Seal
 from app.store.database import Connection, now_ms
-from app.store.seal import Seal
 
 # Who did it, where it was no person at the desk.
 GUEST = "guest"

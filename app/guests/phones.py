@@ -24,6 +24,17 @@ def possible_e164(phone: str) -> str:
     return _format(number)
 
 
+def country_of(phone: str) -> str | None:
+    """The country (ISO 3166) whose number it is, as far as its first digits tell.
+
+    ``phone`` is in E.164. Where several countries share a prefix and the rest doesn't tell, the
+    largest of them.
+    """
+    number = phonenumbers.parse(phone)
+    known = phonenumbers.region_code_for_number(number)
+    return known or phonenumbers.region_code_for_country_code(number.country_code or 0)
+
+
 def _parse(phone: str) -> phonenumbers.PhoneNumber:
     if not phone.lstrip().startswith("+"):
         raise PhoneError("write the phone number with + and the country, like +39 000 0000001")

@@ -10,8 +10,8 @@ from app.guests import history
 from app.guests.guests import Guests, phone_of
 from app.guests.history import GUEST, PORTIERE, Entry, Heard, nobody
 from app.guests.request import Request, RequestKind, RequestState
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, from_ms, now_ms, to_ms
-from app.store.seal import Seal
 
 
 @dataclass(frozen=True)

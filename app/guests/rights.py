@@ -5,8 +5,8 @@ from typing import Any
 
 from app.guests import history
 from app.guests.history import PORTIERE, Entry
+from app.sealing import Seal
 from app.store.database import Connection, Database, now_ms
-from app.store.seal import Seal
 from app.store.sealed import emptied, readable
 
 # The history of a booking from before its guest was known is theirs; that from when it was another

@@ -1,13 +1,13 @@
 """Alerts to the desk: rows, one for one thing, each to be delivered by every channel configured."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from app.sealing import Seal, SealError
 from app.settings import Settings
 from app.store.database import Connection, Database, Row, milliseconds, now_ms
-from app.store.seal import Seal, SealError
 
 # Longer than any channel takes to answer: then whoever had claimed the delivery is gone.
 CLAIM_TIME = timedelta(minutes=1)
@@ -64,8 +64,12 @@ class Alerts:
         guest: bytes | None,
         text: str,
         urgent: bool = False,
+        only: Collection[Channel] | None = None,
     ) -> int | None:
-        """Write an alert, in the caller's transaction; None if one of this key was here."""
+        """Write an alert, in the caller's transaction; None if one of this key was here.
+
+        It goes by every channel that is configured, or by those of them that are in ``only``.
+        """
         now = now_ms()
         rows = connection.execute(
             "INSERT INTO alerts (key, kind, guest, sealed_text, urgent, created_at) "
@@ -78,7 +82,11 @@ class Alerts:
         connection.executemany(
             "INSERT INTO alert_deliveries (alert_id, channel, state, next_at) "
             "VALUES (?, ?, 'pending', ?)",
-            [(alert_id, channel, now) for channel in self._channels],
+            [
+                (alert_id, channel, now)
+                for channel in self._channels
+                if only is None or channel in only
+            ],
         )
         return alert_id
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import structlog
 
 from app.store.database import Connection, Database, from_ms, milliseconds, now_ms, to_ms
+from app.web.masking import mask
 
 OK: Final = "ok"
 
@@ -59,15 +59,6 @@ def record(  # noqa: PLR0913 - each is one of the five Ws
             json.dumps(detail, sort_keys=True) if detail else None,
         ),
     )
-
-
-def mask(address: str) -> str:
-    """The network that an address is of, /24 or /48; ``?`` for what is none."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return "?"
-    return str(ip_network(f"{found}/{24 if found.version == 4 else 48}", strict=False))
 
 
 def entries(

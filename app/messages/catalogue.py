@@ -59,9 +59,17 @@ class Catalogue:
         """Every template's name."""
         return tuple(self._files)
 
+    def variables(self, name: str) -> tuple[str, ...]:
+        """What must be given to fill it in. Raises ValueError if there is no such template."""
+        return tuple(self._file(name).variables)
+
+    def purpose(self, name: str) -> Purpose:
+        """What it is for: what it costs goes by that, too."""
+        return self._file(name).purpose
+
     def is_marketing(self, name: str) -> bool:
         """Whether it needs the guest's consent."""
-        return self._file(name).purpose is Purpose.MARKETING
+        return self.purpose(name) is Purpose.MARKETING
 
     def approved(self, name: str) -> frozenset[str]:
         """The languages in which the provider has approved it."""

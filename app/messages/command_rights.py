@@ -7,8 +7,8 @@ nobody. A batch is about several guests, each of whom has a right to their own p
 import json
 from typing import Any
 
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row
-from app.store.seal import Seal
 from app.store.sealed import emptied, readable
 
 _OF_GUEST = """

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.messages.unfinished import NO_ECHO
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, from_ms, now_ms, to_ms
-from app.store.seal import Seal
 from app.store.sealed import columns_of, readable
 
 PAGE: Final = 100
@@ -100,7 +100,7 @@ class DeadLetters:
     def show(self, kind: LetterKind, row_id: int, *, reveal: bool) -> dict[str, Any] | None:
         """A letter's whole row; what is sealed only by its length, unless ``reveal``.
 
-        None if it is no dead letter. Raises :class:`app.store.seal.SealError`.
+        None if it is no dead letter. Raises :class:`app.sealing.SealError`.
         """
         if self._database.one(_ONE, {"kind": kind, "row_id": row_id}) is None:
             return None

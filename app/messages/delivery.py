@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from app.leading import Leadership
 from app.messages.outbox import Outbox, OutboxRow
 from app.messages.provider import (
     Guard,
     InDoubtError,
+    LeaseOverError,
     NotSentError,
     Provider,
     RefusedError,
@@ -27,6 +30,7 @@ class Delivering:
     outbox: Outbox
     provider: Provider
     guard: Guard
+    leadership: Leadership
     echo_wait: timedelta
 
 
@@ -37,7 +41,9 @@ def deliver(delivering: Delivering, row_id: int) -> int | None:
     ``sending`` was perhaps sent. Returns the guest's next message that now may go, if one waits.
     """
     row = delivering.outbox.claim(row_id)
-    return None if row is None else hand_over(delivering, row)
+    if row is None:
+        return delivering.outbox.next_after(row_id)
+    return hand_over(delivering, row)
 
 
 def hand_over(delivering: Delivering, row: OutboxRow) -> int | None:
@@ -53,7 +59,13 @@ def _send(delivering: Delivering, row: OutboxRow) -> None:
     """
     outbox, guard, call = delivering.outbox, delivering.guard, row.idempotency_key
     try:
-        provider_id = delivering.provider.send(row.phone, row.message, call)
+        provider_id = delivering.provider.send(
+            row.phone, row.message, call, partial(look, delivering.leadership, row)
+        )
+    except LeaseOverError as error:
+        outbox.not_sent(row, str(error), error.after)
+        guard.told_nothing(call)
+        log.warning("message_kept_back", outbox_id=row.row_id, reason=str(error))
     except SlowDownError as error:
         outbox.slow_down(row, str(error), error.after)
         guard.succeeded(call)
@@ -82,3 +94,12 @@ def _send(delivering: Delivering, row: OutboxRow) -> None:
         outbox.sent(row.row_id, provider_id)
         guard.succeeded(call)
         log.info("message_sent", outbox_id=row.row_id, attempts=row.attempts)
+
+
+def look(leadership: Leadership, row: OutboxRow) -> None:
+    """The last look before it goes: a process may have been frozen since it claimed the row.
+
+    Raises :class:`LeaseOverError`.
+    """
+    if leadership.term() != row.term:
+        raise LeaseOverError(f"the lease of term {row.term} is over", timedelta(0))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.messages.events import Content, Event, InboundMessage, Unhandled
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, from_ms, milliseconds, now_ms, to_ms
-from app.store.seal import Seal
 
 # With waits of 2, 4, 8 … 60 s this is five minutes of trying: what fails longer needs a person.
 MAX_ATTEMPTS = 10
@@ -53,8 +53,13 @@ class Inbox:
         self._seal = seal
         self._grace = milliseconds(grace)
 
-    def accept(self, event: Event, body: bytes) -> Callable[[Connection], Accepted]:
-        """The statement that keeps ``event``; sealed here, run in a group commit."""
+    def accept(
+        self, event: Event, body: bytes, held_until: datetime | None = None
+    ) -> Callable[[Connection], Accepted]:
+        """The statement that keeps ``event``; sealed here, run in a group commit.
+
+        Until ``held_until`` (aware) nobody works on it, if it is a guest's message.
+        """
         guest = None
         state, note = "received", None
         if isinstance(event.content, InboundMessage):
@@ -71,7 +76,8 @@ class Inbox:
             "state": state,
             "note": note,
             "now": now,
-            "next_at": now + self._grace,
+            "held_until": None if held_until is None else to_ms(held_until),
+            "next_at": now + self._grace if held_until is None else to_ms(held_until),
         }
 
         def insert(connection: Connection) -> Accepted:
@@ -82,8 +88,10 @@ class Inbox:
         return insert
 
     def open_row(self, row_id: int, *, in_turn: bool = True) -> InboxRow | None:
-        """The row if it is still to be done and, ``in_turn``, its guest's earlier ones are done."""
-        row = self._database.one(_OPEN_AND_FIRST if in_turn else _OPEN, {"id": row_id})
+        """The row if it may be done by now and, ``in_turn``, its guest's earlier ones are done."""
+        row = self._database.one(
+            _OPEN_AND_FIRST if in_turn else _OPEN, {"id": row_id, "now": now_ms()}
+        )
         return None if row is None else self._opened(row)
 
     def open_reports(self, count: int) -> list[int]:
@@ -97,7 +105,8 @@ class Inbox:
 
     def open_after(self, row: InboxRow, count: int) -> list[InboxRow]:
         """The rows of the same guest that are to be done after ``row``, in order."""
-        rows = self._database.all(_OPEN_AFTER, {"guest": row.guest, "id": row.row_id, "n": count})
+        parameters = {"guest": row.guest, "id": row.row_id, "n": count, "now": now_ms()}
+        rows = self._database.all(_OPEN_AFTER, parameters)
         return [self._opened(one) for one in rows]
 
     def wait(self, row_id: int, until: datetime) -> None:
@@ -160,15 +169,17 @@ def _context(event_id: str) -> str:
 
 
 _INSERT = """
-INSERT INTO inbox (source, event_id, event, guest, sealed_body, state, note, received_at, next_at)
-VALUES (:source, :event_id, :event, :guest, :sealed_body, :state, :note, :now, :next_at)
+INSERT INTO inbox (source, event_id, event, guest, sealed_body, state, note,
+                   received_at, held_until, next_at)
+VALUES (:source, :event_id, :event, :guest, :sealed_body, :state, :note,
+        :now, :held_until, :next_at)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
 # A guest is answered in the order they wrote; rows without a guest (status reports) are free.
 _OPEN_AND_FIRST = """
 SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
-WHERE id = :id AND state = 'received'
+WHERE id = :id AND state = 'received' AND coalesce(held_until, 0) <= :now
 AND NOT EXISTS (
     SELECT 1 FROM inbox AS earlier
     WHERE earlier.guest = inbox.guest AND earlier.id < inbox.id AND earlier.state = 'received'
@@ -177,10 +188,11 @@ AND NOT EXISTS (
 
 _OPEN = """
 SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
-WHERE id = :id AND state = 'received'
+WHERE id = :id AND state = 'received' AND coalesce(held_until, 0) <= :now
 """
 
 _OPEN_AFTER = """
 SELECT id, source, event_id, guest, sealed_body, received_at FROM inbox
-WHERE guest = :guest AND id > :id AND state = 'received' ORDER BY id LIMIT :n
+WHERE guest = :guest AND id > :id AND state = 'received' AND coalesce(held_until, 0) <= :now
+ORDER BY id LIMIT :n
 """

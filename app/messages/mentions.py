@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
+from app.sealing import Seal
 from app.store.database import Database, Row
-from app.store.seal import Seal
 from app.store.sealed import readable
 
 

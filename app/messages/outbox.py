@@ -9,13 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.guests.phones import country_of
+from app.leading import Leadership
+from app.messages import echoes, leading
 from app.messages.deciding import Rules, decide
+from app.messages.events import StatusReport
 from app.messages.outgoing import LANES, Kind, Outgoing, Template, encode
 from app.messages.pausing import NOT_PAUSED
 from app.messages.provider import Guard
-from app.messages.settling import MovedHook, nobody
+from app.messages.settling import MovedHook, nobody, settle
+from app.sealing import Seal
 from app.store.database import Connection, Database, milliseconds, now_ms, to_ms
-from app.store.seal import Seal
 
 LONGEST_WAIT = timedelta(seconds=60)
 # Where a provider says "slow down" and not for how long.
@@ -24,7 +28,7 @@ SLOW_DOWN = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class OutboxRow:
-    """A message claimed for sending: ``message`` is what the provider is to be handed."""
+    """A message claimed for sending in ``term``; ``message`` is what the provider is handed."""
 
     row_id: int
     idempotency_key: str
@@ -32,11 +36,15 @@ class OutboxRow:
     phone: str
     message: Outgoing
     attempts: int
+    term: int
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A message to be written to the outbox. ``not_before`` is aware."""
+    """A message to be written to the outbox. ``not_before`` is aware.
+
+    ``key`` is the same when another leader writes the same message (`app.messages.echoes`).
+    """
 
     key: str
     phone: str
@@ -57,7 +65,7 @@ class Outbox:
     ``on_instead`` is called in the transaction in which an answer is given up for the template that
     says that a person will answer: somebody must call that person. ``on_moved`` is called in the
     transaction in which a row is sent, failed or refused. ``guard`` says whether a message may go
-    now.
+    now, ``leadership`` whether any may go from here.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it is made of
@@ -67,6 +75,7 @@ class Outbox:
         rules: Rules,
         guard: Guard,
         *,
+        leadership: Leadership,
         grace: timedelta,
         claim_time: timedelta,
         on_instead: InsteadHook,
@@ -76,6 +85,7 @@ class Outbox:
         self._seal = seal
         self._rules = rules
         self._guard = guard
+        self._leadership = leadership
         self._grace = milliseconds(grace)
         self._claim_time = milliseconds(claim_time)
         self._on_instead = on_instead
@@ -85,6 +95,7 @@ class Outbox:
         """Write a message to be sent, in the caller's transaction; None if its key was here."""
         now = now_ms()
         message = draft.message
+        template = message.name if isinstance(message, Template) else None
         not_before = now if draft.not_before is None else max(now, to_ms(draft.not_before))
         rows = connection.execute(
             _INSERT,
@@ -96,7 +107,9 @@ class Outbox:
                 "lane": LANES[draft.kind],
                 "sealed_phone": self._seal.seal(draft.phone, f"outbox.phone:{draft.key}"),
                 "sealed_message": self._seal.seal(encode(message), f"outbox.message:{draft.key}"),
-                "template": message.name if isinstance(message, Template) else None,
+                "template": template,
+                "purpose": self._rules.catalogue.purpose(template) if template else None,
+                "country": country_of(draft.phone),
                 "language": draft.language,
                 "dedupe_key": draft.dedupe_key,
                 "now": now,
@@ -109,20 +122,26 @@ class Outbox:
     def claim(self, row_id: int) -> OutboxRow | None:
         """Move a row ``pending → sending``, durably, for this caller alone.
 
-        None if it isn't pending, is paused, the guard lets nothing through, an earlier message of
-        its lane to the guest is still open, or the rules hold or refuse it, which is then noted on
-        the row.
+        None if this machine doesn't lead, or it isn't pending, is paused, the guard lets nothing
+        through, an earlier message of its lane to the guest is still open, the rules hold or refuse
+        it, or another leader sent it, which is then noted on the row.
         """
         with self._database.transaction() as connection:
             return self.claim_within(connection, row_id)
 
     def claim_within(self, connection: Connection, row_id: int) -> OutboxRow | None:
         """As :meth:`claim`, in the caller's transaction: send only once that is committed."""
+        term = self._term(connection)
+        if term is None:
+            return None
         now = now_ms()
         row = connection.execute(_NEXT_TO_GO, {"id": row_id, "now": now}).fetchone()
         if row is None:
             return None
         key = row["idempotency_key"]
+        if echo := echoes.take(connection, key):
+            settle(connection, StatusReport(echo.provider_id, key, echo.delivery), self._on_moved)
+            return None
         phone = self._seal.open(row["sealed_phone"], f"outbox.phone:{key}")
         sealed = self._seal.open(row["sealed_message"], f"outbox.message:{key}")
         decided = decide(connection, row, phone, sealed, self._rules)
@@ -140,9 +159,12 @@ class Outbox:
                 "in_doubt_at": now + self._claim_time,
                 "sent_as": decided.sent_as,
                 "rule": decided.rule,
+                "term": term,
             },
         )
-        claimed = OutboxRow(row_id, key, row["guest"], phone, decided.message, row["attempts"] + 1)
+        claimed = OutboxRow(
+            row_id, key, row["guest"], phone, decided.message, row["attempts"] + 1, term
+        )
         if decided.is_instead:
             self._on_instead(connection, claimed)
         return claimed
@@ -196,6 +218,21 @@ class Outbox:
         row = self._database.one(_FIRST_OPEN, {"guest": guest, "now": now_ms()})
         return None if row is None else int(row["id"])
 
+    def next_after(self, row_id: int) -> int | None:
+        """As :meth:`next_of_guest`, once the message of ``row_id`` is no longer open."""
+        row = self._database.one(_GUEST_OF_CLOSED, {"id": row_id})
+        return None if row is None else self.next_of_guest(row["guest"])
+
+    def _term(self, connection: Connection) -> int | None:
+        """The term in which this machine may send what stands in this very file, now.
+
+        A file that was moved away, or isn't yet the one that is led from, has another.
+        """
+        term = self._leadership.term()
+        if not term:
+            return term  # None, or the 0 of a machine without another
+        return term if leading.current(connection) == term else None
+
 
 def _leave_sending(connection: Connection, row_id: int, state: str, note: str, wait: int) -> None:
     # Only from 'sending': an echo may have settled the row while the provider was asked.
@@ -208,9 +245,11 @@ def _leave_sending(connection: Connection, row_id: int, state: str, note: str, w
 
 _INSERT = """
 INSERT INTO outbox (idempotency_key, inbox_id, guest, kind, lane, sealed_phone, sealed_message,
-                    template, language, dedupe_key, state, created_at, not_before, next_at)
+                    template, purpose, country, language, dedupe_key, state,
+                    created_at, not_before, next_at)
 VALUES (:key, :inbox_id, :guest, :kind, :lane, :sealed_phone, :sealed_message,
-        :template, :language, :dedupe_key, 'pending', :now, :not_before, :next_at)
+        :template, :purpose, :country, :language, :dedupe_key, 'pending',
+        :now, :not_before, :next_at)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
@@ -227,7 +266,7 @@ AND NOT EXISTS (
 
 _CLAIM = """
 UPDATE outbox SET state = 'sending', attempts = attempts + 1, sending_at = :now,
-                  next_at = :in_doubt_at, sent_as = :sent_as, rule = :rule
+                  next_at = :in_doubt_at, sent_as = :sent_as, rule = :rule, term = :term
 WHERE id = :id
 """
 
@@ -250,3 +289,7 @@ SELECT id FROM outbox WHERE id IN (
 )
 AND state = 'pending' AND not_before <= :now AND {NOT_PAUSED} ORDER BY id LIMIT 1
 """  # noqa: S608 - ours
+
+_GUEST_OF_CLOSED = """
+SELECT guest FROM outbox WHERE id = :id AND state NOT IN ('pending', 'sending', 'unknown')
+"""

@@ -3,8 +3,9 @@
 The kinds of failure are kinds of knowledge: whether the guest may have got the message.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from app.messages.outgoing import Outgoing
 
@@ -25,6 +26,10 @@ class SlowDownError(NotSentError):
     """Surely not sent: the provider asks to wait with everything, for ``after`` or a while."""
 
 
+class LeaseOverError(NotSentError):
+    """Surely not sent: it was claimed in a term that is over by now. It says nothing of anybody."""
+
+
 class RefusedError(Exception):
     """Surely not sent, and asking again would not help."""
 
@@ -37,15 +42,35 @@ class InDoubtError(Exception):
     """The provider may or may not have sent it: its answer was lost."""
 
 
+LastLook: TypeAlias = Callable[[], None]
+"""Is called when all is ready, before anything of the message leaves. If it raises, nothing does.
+"""
+
+
+def nobody_looks() -> None:
+    """Nothing keeps it back."""
+
+
 class Provider(Protocol):
     """Hands messages to guests."""
 
-    def send(self, phone: str, message: Outgoing, idempotency_key: str) -> str:
+    def send(
+        self,
+        phone: str,
+        message: Outgoing,
+        idempotency_key: str,
+        last_look: LastLook = nobody_looks,
+    ) -> str:
         """Send ``message`` to ``phone`` (E.164) and return the provider's id of it.
 
         ``idempotency_key`` comes back in the provider's reports. Raises :class:`NotSentError`,
-        :class:`RefusedError`, :class:`WindowClosedError` or :class:`InDoubtError`.
+        :class:`RefusedError`, :class:`WindowClosedError` or :class:`InDoubtError`, and whatever
+        ``last_look`` raises.
         """
+        ...
+
+    def close(self) -> None:
+        """Close the connections."""
         ...
 
 

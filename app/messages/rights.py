@@ -9,8 +9,8 @@ from typing import Any
 from app.guests import rights as guest_rights
 from app.messages import command_rights, mentions
 from app.messages.mentions import Mentions
+from app.sealing import Seal
 from app.store.database import Connection, Database, Row, now_ms
-from app.store.seal import Seal
 from app.store.sealed import emptied, readable
 
 # As long as a blind index, and telling nothing.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from app.messages import echoes
 from app.messages.events import Delivery, StatusReport
 from app.store.database import Connection, Row, now_ms
 
@@ -36,7 +37,8 @@ def settle(
 ) -> bytes | None:
     """Apply a report in the caller's transaction.
 
-    Returns the blind index of the guest, or None if the message is not one of ours.
+    Returns the blind index of the guest, or None if the message isn't here: a report on one of ours
+    is then kept (`app.messages.echoes`).
     """
     rows = connection.execute(
         "SELECT id, guest, state, provider_id FROM outbox "
@@ -44,6 +46,7 @@ def settle(
         {"key": report.idempotency_key, "provider_id": report.provider_id},
     ).fetchall()
     if not rows:
+        echoes.keep(connection, report)
         return None
     if _apply(connection, rows[0], report):
         on_moved(connection, int(rows[0]["id"]))

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from app.messages.outgoing import Text
-from app.messages.provider import InDoubtError, UnreachableError
+from app.messages.provider import InDoubtError, LastLook, UnreachableError
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 # Shorter than what servers usually keep an idle connection for (nginx: 75 s), so that a send is
@@ -15,6 +15,11 @@ CONNECT_TIMEOUT = timedelta(seconds=3)
 KEEPALIVE = timedelta(seconds=30)
 # Errors that say that nothing was handed over: no connection was made.
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# The events of httpcore before it writes to a connection that is made. A request whose body is
+# missing is none, so the second look is as good as the first and as late as can be.
+_ABOUT_TO_WRITE = frozenset(
+    {"http11.send_request_headers.started", "http11.send_request_body.started"}
+)
 # A refused key is mended by whoever looks after it; the guest's answer should survive that.
 KEY_WAIT = timedelta(minutes=1)
 # Retry-After longer than this would be a misreading: WhatsApp's windows are minutes.
@@ -42,14 +47,21 @@ def make_client(
     )
 
 
-def post(client: httpx.Client, path: str, body: dict[str, Any], whose: str) -> httpx.Response:
+def post(
+    client: httpx.Client, path: str, body: dict[str, Any], whose: str, last_look: LastLook
+) -> httpx.Response:
     """The provider's answer.
 
     Raises :class:`UnreachableError` if no connection was made, :class:`InDoubtError` if its answer
-    was lost.
+    was lost, and what ``last_look`` raises: the connection is then closed.
     """
+
+    def trace(event: str, _info: dict[str, Any]) -> None:
+        if event in _ABOUT_TO_WRITE:
+            last_look()
+
     try:
-        return client.post(path, json=body)
+        return client.post(path, json=body, extensions={"trace": trace})
     except _NOT_CONNECTED as error:
         raise UnreachableError(f"{whose} can't be reached ({type(error).__name__})") from error
     except httpx.HTTPError as error:

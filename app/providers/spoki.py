@@ -12,7 +12,14 @@ import httpx
 
 from app.messages.catalogue import Catalogue
 from app.messages.outgoing import Choice, Outgoing, Template, Text
-from app.messages.provider import InDoubtError, NotSentError, RefusedError, SlowDownError
+from app.messages.provider import (
+    InDoubtError,
+    LastLook,
+    NotSentError,
+    RefusedError,
+    SlowDownError,
+    nobody_looks,
+)
 from app.providers.sending import (
     KEY_WAIT,
     LIST_LABEL,
@@ -50,14 +57,20 @@ class Spoki:
         self._client = make_client(base_url, {"X-Spoki-Api-Key": api_key}, timeout, connections)
         self._catalogue = catalogue
 
-    def send(self, phone: str, message: Outgoing, idempotency_key: str) -> str:
+    def send(
+        self,
+        phone: str,
+        message: Outgoing,
+        idempotency_key: str,
+        last_look: LastLook = nobody_looks,
+    ) -> str:
         """See :class:`app.messages.provider.Provider`."""
         if isinstance(message, Template):
             content = self._template(message)
         else:
             content = _text(spelled_out(message))
         body = content | {"phone": phone, "metadata": {METADATA_KEY: idempotency_key}}
-        return _accepted(post(self._client, "/api/1/messages/send/", body, "Spoki"))
+        return _accepted(post(self._client, "/api/1/messages/send/", body, "Spoki", last_look))
 
     def close(self) -> None:
         """Close the connections."""

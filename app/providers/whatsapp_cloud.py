@@ -13,7 +13,14 @@ import httpx
 
 from app.messages.catalogue import Catalogue
 from app.messages.outgoing import Choice, Outgoing, Template, Text
-from app.messages.provider import InDoubtError, NotSentError, RefusedError, SlowDownError
+from app.messages.provider import (
+    InDoubtError,
+    LastLook,
+    NotSentError,
+    RefusedError,
+    SlowDownError,
+    nobody_looks,
+)
 from app.providers.sending import (
     KEY_WAIT,
     LIST_LABEL,
@@ -47,7 +54,13 @@ class WhatsAppCloud:
         self._client = make_client(number_url, headers, timeout, connections)
         self._catalogue = catalogue
 
-    def send(self, phone: str, message: Outgoing, idempotency_key: str) -> str:
+    def send(
+        self,
+        phone: str,
+        message: Outgoing,
+        idempotency_key: str,
+        last_look: LastLook = nobody_looks,
+    ) -> str:
         """See :class:`app.messages.provider.Provider`."""
         if isinstance(message, Template):
             content = self._template(message)
@@ -59,7 +72,7 @@ class WhatsAppCloud:
             "to": phone,
             CALLBACK_DATA: idempotency_key,
         }
-        return _accepted(post(self._client, "/messages", body, "WhatsApp"))
+        return _accepted(post(self._client, "/messages", body, "WhatsApp", last_look))
 
     def close(self) -> None:
         """Close the connections."""

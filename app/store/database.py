@@ -13,10 +13,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from weakref import WeakSet
 
 from sqlite_utils import Database as MigratedDatabase
 
-from app.store.migrations import migrations
+from app.store.damage import malformed, note, note_damage
+from app.store.migrations import additive_steps, migrations, newer_steps
+from app.store.users import Use
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,23 +34,67 @@ DatabaseError = sqlite3.Error
 BUSY_TIMEOUT = timedelta(seconds=5)
 
 
+class _Reading(Connection):
+    """One whose every complaint of a damaged file is an error of SQLite's."""
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        """As SQLite's own."""
+        try:
+            return super().execute(sql, *parameters)
+        except UnicodeDecodeError as error:
+            raise malformed(error) from error
+
+
+class _Connection(_Reading):
+    """One that another thread can put an end to.
+
+    Closing it there would free the statement that its own thread is in the middle of.
+    """
+
+    is_over = False
+    path: Path
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        """As SQLite's own; once it is over, only what was begun can be taken back."""
+        if self.is_over and sql != "ROLLBACK":
+            raise sqlite3.ProgrammingError("the database has been closed")
+        try:
+            return super().execute(sql, *parameters)
+        except sqlite3.Error as error:
+            note_damage(self.path, error)
+            raise
+
+    def executemany(self, sql: str, parameters: Any) -> Any:
+        """As SQLite's own, while it isn't over."""
+        if self.is_over:
+            raise sqlite3.ProgrammingError("the database has been closed")
+        return super().executemany(sql, parameters)
+
+
 class StoreError(Exception):
     """The file can't be used; the message says why and what to do."""
 
 
 class Database:
-    """The file at ``path``; each thread that asks gets a connection of its own."""
+    """The file at ``path``; each thread that asks gets a connection of its own.
 
-    def __init__(self, path: Path) -> None:
+    ``use``: its use for work (`app.store.users`), ended by :meth:`close_all`.
+    """
+
+    def __init__(self, path: Path, use: Use | None = None) -> None:
         self.path = path
+        self._use = use
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._connections: WeakSet[_Connection] = WeakSet()
+        self._is_closed = False
 
     @property
     def connection(self) -> Connection:
         """This thread's connection, opened at first use."""
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect(self.path)
+            connection = self._local.connection = self._connect()
         return connection
 
     @contextmanager
@@ -62,18 +110,22 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            note_damage(self.path, error)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
     def all(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """All rows of a query."""
-        return self.connection.execute(sql, parameters).fetchall()
+        with self._noting_damage():
+            return self.connection.execute(sql, parameters).fetchall()
 
     def one(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         """The first row of a query, or None."""
-        row: Row | None = self.connection.execute(sql, parameters).fetchone()
+        with self._noting_damage():
+            row: Row | None = self.connection.execute(sql, parameters).fetchone()
         return row
 
     def close(self) -> None:
@@ -82,8 +134,43 @@ class Database:
         if connection is not None:
             connection.close()
 
+    def close_all(self) -> None:
+        """Put an end to the connections of all threads, and let go of the file.
 
-def connect(path: Path) -> Connection:
+        A thread that still works with one gets a :class:`DatabaseError` at its next statement; its
+        connection is closed when it ends, or when nobody knows this object any more.
+        """
+        with self._lock:
+            self._is_closed = True
+            for connection in list(self._connections):
+                connection.is_over = True
+        self.close()
+        if self._use is not None:
+            self._use.end()
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            note_damage(self.path, error)
+            raise
+
+    def _connect(self) -> Connection:
+        with self._lock:
+            if self._is_closed:
+                raise sqlite3.ProgrammingError("the database has been closed")
+            connection = connect(self.path)
+            self._connections.add(connection)
+        return connection
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of the database at ``path``."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def connect(path: Path) -> _Connection:
     """Open ``path`` for reading and writing.
 
     ``synchronous=FULL``: a commit is on the disk before a webhook is answered or a message handed
@@ -91,7 +178,10 @@ def connect(path: Path) -> Connection:
     Mac, whose fsync stops at the drive's cache.
     """
     # Read and write it as one; threads never share a connection while it is in use.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
+    connection.path = path
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT.total_seconds() * 1000)}")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -105,14 +195,26 @@ def connect(path: Path) -> Connection:
     return connection
 
 
-def open_database(path: Path) -> Database:
-    """Open the file, creating it or bringing its schema up to date.
+def open_copy(path: Path) -> Connection:
+    """Open for a short look, for reading only, a file that another program may be writing."""
+    quoted = quote(str(path.absolute()))
+    connection = sqlite3.connect(
+        f"file:{quoted}?mode=ro", uri=True, isolation_level=None, factory=_Reading
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 200")
+    return connection
 
-    Raises :class:`StoreError` when the file is corrupt, can't be opened, or was written by a
-    newer release.
+
+def open_database(path: Path) -> Database:
+    """Open the file for work, creating it or bringing its schema up to date.
+
+    It is in use until the process ends, or :meth:`Database.close_all`. Raises :class:`StoreError`
+    when the file is corrupt, can't be opened, or was written by a newer release.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        use = Use(path)
         # Gateway and worker start together: one migrates, the other waits.
         with path.with_name(f"{path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -125,7 +227,7 @@ def open_database(path: Path) -> Database:
                 connection.close()
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path} can't be opened: {error}") from error
-    return Database(path)
+    return Database(path, use)
 
 
 def check_database(path: Path) -> None:
@@ -143,11 +245,20 @@ def check_database(path: Path) -> None:
         connection = connect(path)
         try:
             _check(connection, path)
-            _refuse_newer(MigratedDatabase(connection), path)
+            refuse_newer(MigratedDatabase(connection), path)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise StoreError(f"{path} can't be opened: {error}") from error
+
+
+def refuse_newer(database: MigratedDatabase, path: Path) -> None:
+    """Raise :class:`StoreError` where this release can't work with the schema."""
+    if newer := newer_steps(database):
+        raise StoreError(
+            f"{path} was written by a newer release of Portiere (it has {', '.join(newer)}). "
+            "Deploy that release again, or restore a copy from before it."
+        )
 
 
 def now_ms() -> int:
@@ -173,6 +284,7 @@ def milliseconds(duration: timedelta) -> int:
 def _check(connection: Connection, path: Path) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
+        note(path, verdict)
         raise StoreError(
             f"{path} is corrupt ({verdict}). Nothing was changed. Keep the file, and put a good "
             "copy in its place."
@@ -181,15 +293,7 @@ def _check(connection: Connection, path: Path) -> None:
 
 def _migrate(connection: Connection, path: Path) -> None:
     database = MigratedDatabase(connection)
-    _refuse_newer(database, path)
+    refuse_newer(database, path)
+    # First what they are: a step without its note would keep the release before from the file.
+    additive_steps.apply(database)
     migrations.apply(database)
-
-
-def _refuse_newer(database: MigratedDatabase, path: Path) -> None:
-    known = {migration.name for migration in migrations.pending(MigratedDatabase(memory=True))}
-    newer = [m.name for m in migrations.applied(database) if m.name not in known]
-    if newer:
-        raise StoreError(
-            f"{path} was written by a newer release of Portiere (it has {', '.join(newer)}). "
-            "Deploy that release again, or restore a copy from before it."
-        )

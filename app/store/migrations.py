@@ -1,14 +1,51 @@
 """The schema, step by step. A step that has been released is never changed.
 
+A new step is :func:`additive`: then a release that doesn't know it can still work with the file,
+and can be gone back to (docs/releasing.md).
+
 Times are milliseconds since 1970, UTC; days are ISO dates; money is text with a point. Columns
-named ``sealed_…`` hold what `app.store.seal` wrote; ``guest`` is the blind index of a phone.
+named ``sealed_…`` hold what `app.sealing` wrote; ``guest`` is the blind index of a phone.
 """
+
+from collections.abc import Callable
+from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from app.store.failover_schema import FAILOVER
 from app.store.gateway_schema import COMMANDS, DEAD_LETTERS, EVENTS, WATCHING, WHO_CALLED
 
 migrations = Migrations("portiere")
+# Which steps are additive stands in the file itself, for releases that don't know them: as a set of
+# steps that do nothing, so no table is needed for it.
+additive_steps: Final = Migrations("portiere: additive")
+
+Step = Callable[[Database], None]
+
+
+def additive(step: Step) -> Step:
+    """A step that adds tables, indexes that aren't unique, or columns that may be left out.
+
+    What was there stays as it was, also what a column may hold: a release that knows nothing of the
+    step reads and writes as before.
+    """
+    migrations()(step)
+    additive_steps(name=step.__name__)(_nothing)
+    return step
+
+
+def newer_steps(database: Database) -> list[str]:
+    """Steps of its schema that this release can't work with: a newer one made them.
+
+    What only adds to it (:func:`additive`) is none of them.
+    """
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    known |= {noted.name for noted in additive_steps.applied(database)}
+    return [m.name for m in migrations.applied(database) if m.name not in known]
+
+
+def _nothing(_: Database) -> None:
+    """What is noted is that the step was made."""
 
 
 @migrations()
@@ -29,6 +66,21 @@ def front_desk(db: Database) -> None:
 def gateway(db: Database) -> None:
     """Who calls, what the cloud asks for and is told, what is paused, who is up."""
     for statement in (*WHO_CALLED, *COMMANDS, *EVENTS, *DEAD_LETTERS, *WATCHING):
+        db.execute(statement)
+
+
+@migrations()
+def what_messages_cost(db: Database) -> None:
+    """What the price of a message goes by, besides how it was sent."""
+    # The template's purpose, and the country (ISO 3166) of the phone.
+    for column in ("purpose", "country"):
+        db.execute(f"ALTER TABLE outbox ADD COLUMN {column} TEXT")
+
+
+@migrations()
+def failover(db: Database) -> None:
+    """Who led in which term, and what is left to find out when the lead changes."""
+    for statement in FAILOVER:
         db.execute(statement)
 
 

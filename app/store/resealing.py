@@ -9,8 +9,8 @@ meanwhile.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.sealing import Seal, SealError, header
 from app.store.database import Database, Row
-from app.store.seal import Seal, SealError, header
 from app.store.sealed import SEALED_COLUMNS, SealedColumn
 
 # Some 2 ms of the write lock: a webhook that comes in meanwhile hardly waits.

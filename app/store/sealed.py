@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.sealing import Seal
 from app.store.database import Row, from_ms
-from app.store.seal import Seal
 
 _PREFIX = "sealed_"
 # As the schema names its times.
@@ -67,7 +67,7 @@ def readable(seal: Seal, table: str, row: Row) -> dict[str, Any]:
     """A whole row (``SELECT *``) for a person: sealed columns opened, times as ISO 8601 in UTC.
 
     The blind index is left out: it means nothing to anybody. Raises
-    :class:`app.store.seal.SealError`.
+    :class:`app.sealing.SealError`.
     """
     shown = {
         key: from_ms(value).isoformat() if _TIME.fullmatch(key) and value is not None else value

@@ -3,9 +3,13 @@
 import threading
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 import structlog
 
+from app.channels.mail import send_mail
+from app.channels.slack import send_to_slack
+from app.channels.undelivered import UndeliveredError
 from app.messages.alerts import Channel, Delivery, configured
 from app.messages.catalogue import DESK_ALERT
 from app.messages.outbox import Draft
@@ -13,9 +17,6 @@ from app.messages.outgoing import Kind
 from app.settings import Settings
 from app.store.database import Connection, DatabaseError
 from app.work.desk import Desk
-from app.work.mailing import send_mail
-from app.work.slack import send_to_slack
-from app.work.undelivered import UndeliveredError
 
 log = structlog.get_logger()
 INTERVAL: Final = timedelta(seconds=1)
@@ -72,9 +73,14 @@ class Alerting:
     def _send(self, delivery: Delivery) -> None:
         match delivery.channel:
             case Channel.SLACK:
-                send_to_slack(self._settings.alert_slack_url.get_secret_value(), delivery)
+                send_to_slack(self._settings.alert_slack_url.get_secret_value(), delivery.text)
             case Channel.EMAIL:
-                send_mail(self._settings, delivery)
+                send_mail(
+                    self._settings,
+                    delivery.kind.replace("_", " "),
+                    delivery.text,
+                    urgent=delivery.urgent,
+                )
             case Channel.WHATSAPP:
                 pass  # written to the outbox with the note that it is delivered: both or neither
 
@@ -82,14 +88,17 @@ class Alerting:
         desk, language = self._desk, self._desk.facts.default_language
         message = desk.catalogue.render(DESK_ALERT, language, {"text": delivery.text})
         for number, phone in enumerate(self._settings.alert_whatsapp):
-            key = f"alert-{delivery.alert_id}-{number}"
+            # Not by the alert's number: another leader may have given it to another alert.
+            key = f"alert-{uuid4().hex}-{number}"
             draft = Draft(key, phone, Kind.DESK, message, language)
             desk.outbox.add(connection, draft)
 
     def _run(self) -> None:
         while True:
             try:
-                self.deliver_due()
+                # Whoever leads instead delivers them.
+                if self._desk.leadership.term() is not None:
+                    self.deliver_due()
             except DatabaseError as error:
                 log.error("alerting_failed", reason=str(error))
             if self._stopping.wait(INTERVAL.total_seconds()):

@@ -15,6 +15,7 @@ from app.events.outgoing import Events
 from app.guests.bookings import Bookings
 from app.guests.guests import Guests
 from app.guests.requests import Requests
+from app.leading import Leadership, leadership_of
 from app.messages import catalogue
 from app.messages.alerts import Alerts, configured
 from app.messages.catalogue import Catalogue
@@ -26,9 +27,9 @@ from app.messages.outbox import Outbox, OutboxRow
 from app.messages.rules import QuietHours, RuleBook
 from app.messages.standing import Limits, Surroundings
 from app.providers.registry import make_provider
+from app.sealing import Seal
 from app.settings import Settings
 from app.store.database import Connection, Database, open_database
-from app.store.seal import Seal
 from app.work.breaking import make_breaker
 
 
@@ -36,6 +37,7 @@ from app.work.breaking import make_breaker
 class Desk:
     """Everything the work needs."""
 
+    leadership: Leadership
     database: Database
     seal: Seal
     inbox: Inbox
@@ -52,6 +54,13 @@ class Desk:
     facts: Property
     model: Model | None
 
+    def close(self) -> None:
+        """Let go of the database and of all connections, once nothing works with them."""
+        self.delivering.provider.close()
+        if self.model is not None:
+            self.model.close()
+        self.database.close_all()
+
 
 def make_desk(settings: Settings) -> Desk:
     """The desk of these settings.
@@ -59,6 +68,7 @@ def make_desk(settings: Settings) -> Desk:
     Raises :class:`app.store.database.StoreError`, `app.conversation.property.PropertyError` and
     `app.messages.catalogue.CatalogueError`.
     """
+    leadership = leadership_of(settings)
     database = open_database(settings.database)
     seal = Seal(settings.seal_key_bytes, settings.index_key_bytes)
     property_ = facts.load(settings.property_file)
@@ -81,6 +91,7 @@ def make_desk(settings: Settings) -> Desk:
         seal,
         rules,
         breaker,
+        leadership=leadership,
         grace=settings.relay_grace,
         # Half as long again as an answer may take: then nobody waits for that answer any more.
         claim_time=settings.send_timeout * 1.5,
@@ -88,6 +99,7 @@ def make_desk(settings: Settings) -> Desk:
         on_moved=partial(tell_message, events),
     )
     return Desk(
+        leadership=leadership,
         database=database,
         seal=seal,
         inbox=Inbox(database, seal, settings.relay_grace),
@@ -101,7 +113,11 @@ def make_desk(settings: Settings) -> Desk:
         commands=Commands(database, seal, settings.relay_grace),
         catalogue=templates,
         delivering=Delivering(
-            outbox, make_provider(settings, templates), breaker, settings.send_echo_wait
+            outbox,
+            make_provider(settings, templates),
+            breaker,
+            leadership,
+            settings.send_echo_wait,
         ),
         facts=property_,
         model=make_model(settings),

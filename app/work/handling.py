@@ -39,10 +39,14 @@ def answer_message(desk: Desk, inbox_id: int) -> Answered:
     The same transaction carries out what the answer brings about and claims it for sending where
     nothing of the guest's is before it: one commit less until it goes. Nothing happens on a row
     that is done, or whose guest has an earlier one to be answered first. While answers are paused
-    only an emergency is answered, out of its turn.
+    only an emergency is answered, out of its turn; and so it is in the time of doubt after a
+    takeover (`app.messages.doubt`), whatever of its guest's is left alone.
     """
     is_held = is_paused(desk.database.connection, Queue.ANSWERS)
     row = desk.inbox.open_row(inbox_id, in_turn=not is_held)
+    if row is None and desk.leadership.in_doubt():
+        # What they wrote before may be answered already and is left alone; who is in need isn't.
+        is_held, row = True, desk.inbox.open_row(inbox_id, in_turn=False)
     if row is None or row.guest is None:
         return Answered()
     received = receive(desk.inbox, row)

@@ -14,20 +14,14 @@ from typing import Any, Final
 import httpx
 import structlog
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_when_event_set,
-    wait_random_exponential,
-)
 
 from app.commands.asked import LARGEST_COMMAND, read
 from app.commands.fields import Key
 from app.commands.running import INVALID, Report, report
 from app.commands.store import CameBy, Sender, Taken
-from app.providers.retry_after import retry_after
+from app.retry_after import retry_after
 from app.store.database import DatabaseError
+from app.work.asking_cloud import CloudError, patiently
 from app.work.desk import Desk
 from app.work.jobs import Job
 from app.work.relay import Dispatcher
@@ -39,6 +33,7 @@ WAIT: Final = timedelta(seconds=25)
 # the next time it is asked: 25 s of a dead connection and these, or the longest rest.
 CONNECT_TIMEOUT: Final = timedelta(seconds=2)
 LATE: Final = timedelta(seconds=3)
+FIRST_REST: Final = timedelta(seconds=0.5)
 LONGEST_REST: Final = timedelta(seconds=25)
 # Between two questions where the first brought nothing new: the cloud offers what is under way.
 SHORTEST_REST: Final = timedelta(seconds=1)
@@ -48,14 +43,6 @@ STOP_WAIT: Final = timedelta(seconds=2)
 CLOUD: Final = "cloud"
 CONFLICT: Final = "conflict"
 _ANSWER_LIMIT: Final = 16 * LARGEST_COMMAND
-
-
-class NotPulledError(Exception):
-    """The cloud could not be asked, and why; ``after``: when to try again, if it said so."""
-
-    def __init__(self, reason: str, after: timedelta | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
 
 
 class Offered(BaseModel):
@@ -91,13 +78,8 @@ class Pulling:
         self._on_heard = on_heard
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulling", daemon=True)
-        self._retrying = Retrying(
-            retry=retry_if_exception_type((NotPulledError, DatabaseError)),
-            stop=stop_when_event_set(self._stopping),
-            wait=_wait,
-            sleep=self._rest,
-            before_sleep=_say,
-            reraise=True,
+        self._retrying = patiently(
+            "cloud_not_heard", self._stopping, self._rest, FIRST_REST, LONGEST_REST
         )
 
     def start(self) -> None:
@@ -112,7 +94,7 @@ class Pulling:
     def pull_once(self) -> int:
         """Ask the cloud, and keep what it offers; how many of them are new.
 
-        Raises :class:`NotPulledError`.
+        Raises :class:`app.work.asking_cloud.CloudError`.
         """
         offers = self._ask()
         # Each time, not only when it had been away: the telling may be resting for longer.
@@ -134,15 +116,15 @@ class Pulling:
                 "/api/commands", params={"wait": int(seconds)}, timeout=timeout
             )
         except httpx.HTTPError as error:
-            raise NotPulledError(type(error).__name__) from None
+            raise CloudError(type(error).__name__) from None
         if answer.status_code != 200:
-            raise NotPulledError(f"HTTP {answer.status_code}", retry_after(answer.headers))
+            raise CloudError(f"HTTP {answer.status_code}", retry_after(answer.headers))
         if len(answer.content) > _ANSWER_LIMIT:
-            raise NotPulledError("the cloud's answer is too large")
+            raise CloudError("the cloud's answer is too large")
         try:
             return _Answer.model_validate_json(answer.content).commands
         except ValidationError:
-            raise NotPulledError("the cloud's answer can't be read") from None
+            raise CloudError("the cloud's answer can't be read") from None
 
     def _take(self, offer: Any) -> int | None:
         """Keep one command; its row if it is new."""
@@ -177,7 +159,7 @@ class Pulling:
             began = time.monotonic()
             try:
                 new = self._retrying(self.pull_once)
-            except (NotPulledError, DatabaseError):
+            except (CloudError, DatabaseError):
                 return  # told to stop while waiting
             rested = timedelta(seconds=time.monotonic() - began)
             if new == 0 and rested < SHORTEST_REST:
@@ -190,24 +172,3 @@ class Pulling:
 def _body(offered: Offered) -> str:
     """As it would have been pushed: read by the same models."""
     return json.dumps({"id": offered.id, "name": offered.name, "payload": offered.payload})
-
-
-_backoff = wait_random_exponential(multiplier=0.5, max=LONGEST_REST.total_seconds())
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds: as the cloud said, and never longer than the longest; else full jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, NotPulledError) and error.after is not None:
-        return min(error.after, LONGEST_REST).total_seconds()
-    return _backoff(state)
-
-
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning(
-        "cloud_not_heard",
-        reason=str(error) if isinstance(error, NotPulledError) else type(error).__name__,
-        attempts=state.attempt_number,
-        again_in=round(state.upcoming_sleep, 1),
-    )

@@ -11,12 +11,13 @@ from functools import partial
 import structlog
 
 from app.events.hearing import tell_message
+from app.messages import echoes
 from app.messages.events import Delivery, StatusReport
 from app.messages.inbox import Outcome
 from app.messages.settling import settle
 from app.providers.registry import parse_stored
+from app.sealing import SealError
 from app.store.database import Connection, DatabaseError
-from app.store.seal import SealError
 from app.work.desk import Desk
 from app.work.jobs import Job
 from app.work.relay import Dispatcher
@@ -71,7 +72,7 @@ class Reports:
 
     def _apply(self, connection: Connection, row_id: int, report: StatusReport) -> bytes | None:
         guest = settle(connection, report, partial(tell_message, self._desk.events))
-        note = None if guest else "not ours"
+        note = None if guest else _not_here(report)
         if guest is None and report.by_person and report.phone:
             note = "a person wrote"
             self._person_wrote(connection, report)
@@ -100,3 +101,8 @@ class Reports:
                 log.error("reports_failed", reason=str(error))
             if self._stopping.wait(INTERVAL.total_seconds()):
                 return
+
+
+def _not_here(report: StatusReport) -> str:
+    key = report.idempotency_key
+    return "not here: kept as an echo" if key and echoes.is_ours(key) else "not ours"

@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
-from app.messages import audit, nonces
+from app.messages import audit, echoes, nonces
+from app.sealing import SealError
 from app.settings import Settings
 from app.store.database import DatabaseError
-from app.store.seal import SealError
 from app.work.desk import Desk
 from app.work.notices import announce_departures, close_past_days
 from app.work.reminders import remind
@@ -89,11 +89,13 @@ class Rounds:
         with self._desk.database.transaction(durable=False) as connection:
             keep = self._settings.audit_keep
             called = nonces.purge(connection) + audit.purge(connection, keep)
+            called += echoes.purge(connection)
             return called + self._desk.commands.purge(connection, keep)
 
     def _run(self) -> None:
         while True:
-            if done := self.go_round():
+            # Whoever leads instead goes round for both.
+            if self._desk.leadership.term() is not None and (done := self.go_round()):
                 log.info("round_done", **done)
             if self._stopping.wait(INTERVAL.total_seconds()):
                 return

@@ -8,20 +8,14 @@ from typing import Final
 import httpx
 import structlog
 from pydantic import BaseModel, ValidationError
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_when_event_set,
-    wait_random_exponential,
-)
 
 from app.conversation import alerting
 from app.conversation.alerting import Alert
 from app.events.waiting import WaitingEvent, WaitingEvents
 from app.messages.pausing import Queue, is_paused
-from app.providers.retry_after import retry_after
+from app.retry_after import retry_after
 from app.store.database import Connection, DatabaseError
+from app.work.asking_cloud import CloudError, patiently
 from app.work.desk import Desk
 
 log = structlog.get_logger()
@@ -30,7 +24,8 @@ MOST: Final = 100
 MOST_BYTES: Final = 256 * 1024
 # How often an idle desk looks for something new: the cloud's jobs run by the minute.
 INTERVAL: Final = timedelta(seconds=1)
-# Full jitter below ever higher bounds (tenacity's): this is the highest, whatever happens.
+FIRST_WAIT: Final = timedelta(seconds=1)
+# The highest of the ever higher bounds that it waits for at random, whatever happens.
 LONGEST_WAIT: Final = timedelta(minutes=5)
 TIMEOUT: Final = timedelta(seconds=30)
 # Long enough to look into what the cloud says it never got; longer, it is only data at rest.
@@ -40,14 +35,6 @@ SHOWN: Final = 200
 PURGE_EVERY: Final = timedelta(hours=1)
 # A batch of which a part is at fault, as the cloud says: it is halved until that part is alone.
 _FAULTY: Final = frozenset({413, 422})
-
-
-class UntoldError(Exception):
-    """The cloud didn't take a batch, and why; ``after``: when to try again, if it said so."""
-
-    def __init__(self, reason: str, after: timedelta | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
 
 
 class FaultyBatchError(Exception):
@@ -72,11 +59,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _all() -> None:
+    """There is no event that may not be told yet."""
+
+
 class Telling:
     """The thread that tells the cloud what waits.
 
     ``cloud`` signs what it asks and has the cloud's address; ``park_after`` is how old an event may
-    become; ``clock`` gives aware times.
+    become; ``clock`` gives aware times; ``may_tell`` the id of the newest event that may be told,
+    None for any.
     """
 
     def __init__(
@@ -85,23 +77,20 @@ class Telling:
         cloud: httpx.Client,
         park_after: timedelta,
         clock: Callable[[], datetime] = _now,
+        may_tell: Callable[[], int | None] = _all,
     ) -> None:
         self._desk = desk
         self._cloud = cloud
         self._park_after = park_after
         self._clock = clock
+        self._may_tell = may_tell
         self._waiting = WaitingEvents(desk.database, desk.seal)
         self._purge_at = clock()
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telling", daemon=True)
-        self._retrying = Retrying(
-            retry=retry_if_exception_type((UntoldError, DatabaseError)),
-            stop=stop_when_event_set(self._stopping),
-            wait=_wait,
-            sleep=self._rest,
-            before_sleep=_say,
-            reraise=True,
+        self._retrying = patiently(
+            "events_untold", self._stopping, self._rest, FIRST_WAIT, LONGEST_WAIT
         )
 
     def start(self) -> None:
@@ -119,14 +108,14 @@ class Telling:
         self._woken.set()
 
     def tell_batch(self) -> int:
-        """Tell the cloud the next events; how many are off the list. Raises :class:`UntoldError`.
+        """Tell the cloud the next events; how many are off the list. Raises :class:`CloudError`.
 
         A crash at any line leaves them waiting: they are told again, and the cloud knows them by
         their ids.
         """
         if is_paused(self._desk.database.connection, Queue.EVENTS):
             return 0
-        events = self._waiting.first(MOST, MOST_BYTES)
+        events = self._waiting.first(MOST, MOST_BYTES, self._may_tell())
         return self._tell(events) if events else 0
 
     def purge(self) -> None:
@@ -146,7 +135,7 @@ class Telling:
                 return self._tell(events[: len(events) // 2])
             rejected = Rejected(event_id=events[0].event_id, reason=str(error))
             answer = Answer(accepted=[], rejected=[rejected])
-        except UntoldError as error:
+        except CloudError as error:
             self._note(events, str(error))
             raise
         self._settle(events, answer)
@@ -159,11 +148,11 @@ class Telling:
                 "/api/events", content=body, headers={"Content-Type": "application/json"}
             )
         except httpx.HTTPError as error:
-            raise UntoldError(type(error).__name__) from None
+            raise CloudError(type(error).__name__) from None
         if response.status_code in _FAULTY:
             raise FaultyBatchError(f"HTTP {response.status_code}")
         if response.status_code != 200:
-            raise UntoldError(f"HTTP {response.status_code}", retry_after(response.headers))
+            raise CloudError(f"HTTP {response.status_code}", retry_after(response.headers))
         return _read(response.content, events)
 
     def _settle(self, events: Sequence[WaitingEvent], answer: Answer) -> None:
@@ -213,7 +202,7 @@ class Telling:
                 if told == 0:
                     self.purge()
                     self._rest(INTERVAL.total_seconds())
-            except UntoldError:
+            except CloudError:
                 return  # told to stop while waiting
             except DatabaseError as error:
                 log.error("telling_failed", reason=str(error))
@@ -223,34 +212,13 @@ class Telling:
         self._woken.clear()
 
 
-_backoff = wait_random_exponential(multiplier=1, max=LONGEST_WAIT.total_seconds())
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds: as the cloud said, and never longer than the longest; else full jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, UntoldError) and error.after is not None:
-        return min(error.after, LONGEST_WAIT).total_seconds()
-    return _backoff(state)
-
-
-def _say(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning(
-        "events_untold",
-        reason=str(error),
-        attempts=state.attempt_number,
-        again_in=round(state.upcoming_sleep, 1),
-    )
-
-
 def _read(content: bytes, events: Sequence[WaitingEvent]) -> Answer:
-    """Raises :class:`UntoldError` where the answer isn't about exactly these events."""
+    """Raises :class:`CloudError` where the answer isn't about exactly these events."""
     try:
         answer = Answer.model_validate_json(content)
     except ValidationError:
-        raise UntoldError("the cloud's answer can't be read") from None
+        raise CloudError("the cloud's answer can't be read") from None
     named = [*answer.accepted, *(one.event_id for one in answer.rejected)]
     if sorted(named) != sorted(event.event_id for event in events):
-        raise UntoldError("the cloud's answer is about other events")
+        raise CloudError("the cloud's answer is about other events")
     return answer

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from app.events.outgoing import Events
+from app.sealing import Seal
 from app.signing import SignedAuth
 from app.store.database import open_database
-from app.store.seal import Seal
 from tests.integration.conftest import IMPATIENT
 from tests.support.cloud import NODE_KEY, Cloud
 from tests.support.guest import portiere

@@ -36,6 +36,12 @@ def serving(found: Stack) -> list[int]:
     return [line["pid"] for line in lines if line["event"] == "gateway_ready"]
 
 
+def sockets(pid: int) -> int:
+    """How many a process has open."""
+    files = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
+    return sum(file.startswith("socket:") for file in files)
+
+
 @dataclass
 class Flood:
     """Signed webhooks at full speed. ``again``: what wasn't answered is posted again, as the
@@ -122,8 +128,14 @@ def test_ten_thousand_webhooks_are_accepted_once_each(two: Stack) -> None:
 
 
 def test_a_process_that_is_killed_loses_nothing_it_accepted(two: Stack) -> None:
-    first = serving(two)[0]
-    done = flood(two, REQUESTS, lambda: os.kill(first, signal.SIGKILL), again=True)
+    killed: list[int] = []
+
+    def kill() -> None:
+        # Both take from one queue of connections: either may have got them all.
+        killed.append(max(serving(two), key=sockets))
+        os.kill(killed[0], signal.SIGKILL)
+
+    done = flood(two, REQUESTS, kill, again=True)
     assert done.repeated > 0, "it was killed in the middle of something"
     assert sorted(kept(two)) == sorted(done.accepted)
     assert len(set(done.accepted)) == REQUESTS
@@ -145,7 +157,7 @@ def test_a_rolling_restart_under_load_drops_no_request(two: Stack) -> None:
         accepted += len(flood(two, 500).accepted)
         return not any(alive(pid) for pid in before)
 
-    eventually(replaced, "both processes were replaced", seconds=90)
+    eventually(replaced, "both processes were replaced", seconds=240)
     assert len(set(serving(two)) - before) == 2
     assert len(kept(two)) == len(set(kept(two))) == accepted
 

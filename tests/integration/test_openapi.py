@@ -4,7 +4,6 @@ More cases by ``PORTIERE_API_CASES``, of each operation; 5,000 in all are the is
 """
 
 import base64
-import copy
 import json
 import os
 from collections import Counter
@@ -15,51 +14,23 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
-from requests.auth import AuthBase
 from schemathesis import CheckFunction
 from schemathesis.checks import load_all_checks, positive_data_acceptance
 
 from app.gateway.openapi import document
 from app.settings_api import Scope
-from app.signing import Asked, sign
+from tests.support.openapi import CLIENT, KEY, Signing, guarded, routes_of, without_signatures
 from tests.support.processes import Stack, stack
 
-CLIENT = "cloud"
-KEY = b"c" * 32
 DOCUMENT = document()
-METHODS = {
-    (path, method): operation
-    for path, operations in DOCUMENT["paths"].items()
-    for method, operation in operations.items()
-}
-GUARDED = [key for key, operation in METHODS.items() if "security" in operation]
+METHODS = routes_of(DOCUMENT)
+GUARDED = guarded(METHODS)
 # With those that schemathesis makes by rule they are over 5,000; the fixture says how many.
 CASES = int(os.environ.get("PORTIERE_API_CASES", "450"))
 
 
-def without_signatures() -> dict[str, Any]:
-    """The document without its security: or the signature would be made up, and left out, as if it
-    were a parameter, where here each request gets a real one just before it goes."""
-    found: dict[str, Any] = copy.deepcopy(DOCUMENT)
-    for path, method in GUARDED:
-        del found["paths"][path][method]["security"]
-    return found
-
-
 load_all_checks()
-schema = schemathesis.openapi.from_dict(without_signatures())
-
-
-class Signing(AuthBase):
-    """Signs what `requests` is about to send."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Called by `requests` with each request."""
-        body = request.body or b""
-        sent = body if isinstance(body, bytes) else str(body).encode()
-        asked = Asked(str(request.method), request.path_url, sent)
-        request.headers.update(sign(asked, CLIENT, KEY))
-        return request
+schema = schemathesis.openapi.from_dict(without_signatures(DOCUMENT))
 
 
 @pytest.fixture(scope="module")

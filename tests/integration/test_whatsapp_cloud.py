@@ -23,14 +23,10 @@ from tests.support.cloud_events import (
 from tests.support.events import GUEST, encode, signed
 from tests.support.guest import settled, states
 from tests.support.processes import (
-    PORTIERE,
     WEBHOOK_SECRET,
-    Process,
     Stack,
     eventually,
-    free_port,
     stack,
-    wait_for_http,
 )
 from tests.support.scripted import Answer, Asked, Scripted, scripted
 
@@ -130,27 +126,6 @@ def test_spokis_place_is_closed_and_metas_question_is_answered(cloud: Stack) -> 
     url = f"{cloud.gateway_url}/webhooks/whatsapp"
     assert httpx.get(url, params=asked).text == "1158201444"
     assert httpx.get(url, params=asked | {"hub.verify_token": "no"}).status_code == 403
-
-
-def test_a_standby_forwards_to_the_leader(cloud: Stack, tmp_path: Path) -> None:
-    port = free_port()
-    env = cloud.env | {
-        "PORTIERE_ROLE": "standby",
-        "PORTIERE_LEADER_URL": cloud.gateway_url,
-        "PORTIERE_GATEWAY_BIND": f"127.0.0.1:{port}",
-        "PORTIERE_DATABASE": str(tmp_path / "none.db"),
-    }
-    standby = Process([PORTIERE, "serve"], env, tmp_path / "standby.log")
-    standby.start()
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for_http(standby, f"{url}/health")
-        body = encode(cloud_text("Ciao"))
-        assert post(url, body).json() == {"accepted": True, "duplicate": False}
-        assert post(cloud.gateway_url, body).json() == {"accepted": True, "duplicate": True}
-        assert post(url, body, "another").status_code == 401
-    finally:
-        standby.stop()
 
 
 def test_a_guest_is_answered_by_way_of_the_cloud_api(tmp_path: Path, graph: Scripted) -> None:

@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from tests.rehearsal import faults, hosts, images, keys, machine, network, report, system
+from tests.rehearsal import (
+    faults,
+    hosts,
+    images,
+    keys,
+    machine,
+    network,
+    report,
+    system,
+    templates,
+)
 from tests.rehearsal.layout import CACHE, CONTROLLER_NETNS, HOSTS, Host
 from tests.rehearsal.shell import RehearsalError
 
@@ -66,6 +76,7 @@ def up(chosen: HostNames = None) -> None:
     with _alone():
         machine.ensure()
         keys.ensure()
+        templates.write()
         network.up()
         hosts.up(_some(chosen))
     typer.echo(f"up after {time.monotonic() - began:.1f} s")

@@ -75,7 +75,12 @@ WORLD_NAMES = (
     "region1.v2.argotunnel.com",
     "region2.v2.argotunnel.com",
     "bot.example.invalid",
+    "vps.example.invalid",
     "spoki.example.invalid",
+    "mail.example.invalid",
+    "smoobu.example.invalid",
+    "aeroapi.example.invalid",
+    "openweather.example.invalid",
 )
 
 

@@ -94,12 +94,14 @@ def _serve() -> None:
 
 
 class Nursery:
-    """The test's side: one worker at a time."""
+    """The test's side: one worker at a time. ``program`` may be another that speaks as this one."""
 
-    def __init__(self, env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, env: Mapping[str, str], log: Path, program: str = "tests.support.dying_worker"
+    ) -> None:
         with log.open("ab") as errors:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.dying_worker"],
+                [sys.executable, "-m", program],
                 env={**os.environ, **env},
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.PIPE,

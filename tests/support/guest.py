@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import httpx
 
+from app.sealing import Seal
 from app.store.database import Database
-from app.store.seal import Seal
 from tests.support.events import GUEST, encode, signed
 from tests.support.processes import PORTIERE, WEBHOOK_SECRET, Stack, eventually
 

@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
+from app.conversation.model import Model, make_model
+from app.settings_llm import ModelSettings
 from tests.support.scripted import Answer, Asked, Scripted, scripted
 
 KEY: Final = "invented-model-key"
@@ -55,6 +58,22 @@ class ModelDouble:
         is_wording = '"answer"' in material and material.startswith("{")
         made = self.wording(json.loads(material)) if is_wording else self.intent(material)
         return made if isinstance(made, Answer) else completion(made)
+
+
+def model_at(url: str, key: str, seconds: float) -> Model:
+    """A model as the settings make it."""
+    found = make_model(
+        ModelSettings.model_validate(
+            {
+                "llm_base_url": url,
+                "llm_api_key": key,
+                "llm_model": NAME,
+                "llm_timeout": timedelta(seconds=seconds),
+            }
+        )
+    )
+    assert found is not None
+    return found
 
 
 def completion(text: Any, **differing: Any) -> Answer:

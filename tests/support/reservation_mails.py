@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ def names() -> list[str]:
 
 def raw(name: str) -> bytes:
     return (FOLDER / f"{name}.eml").read_bytes()
+
+
+def with_a_phone(arrival: date) -> bytes:
+    """A booking of this hour, for three nights from ``arrival``; its guest can be written to."""
+    sent = format_datetime(datetime.now(UTC) - timedelta(minutes=1))
+    departure = arrival + timedelta(days=3)
+    found = raw("scidoo_it_new").replace(b"15/01/2027", f"{arrival:%d/%m/%Y}".encode())
+    found = found.replace(b"Fri, 20 Nov 2026 10:00:00 +0100", sent.encode())
+    return found.replace(b"18/01/2027", f"{departure:%d/%m/%Y}".encode())
 
 
 def expected(name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from app import demo
 from app.demo_process import Child, LogFile
 from app.providers.sandbox.config import SandboxConfig
-from app.settings import Role, Settings
+from app.settings import Settings
 
 PATIENCE = 10.0
 
@@ -53,21 +53,20 @@ def test_a_taken_port_is_named(option: str, taken: int, capsys: pytest.CaptureFi
 def test_the_settings_are_complete_and_hold_nothing_of_the_callers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PORTIERE_LEADER_URL", "http://10.86.0.2:8080")
     environment = demo.make_environment(demo.Ports(1, 2, 3), tmp_path, "invented")
-    assert "PORTIERE_LEADER_URL" not in environment
     for name in [name for name in os.environ if name.startswith("PORTIERE_")]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     found, played = Settings(), SandboxConfig()
-    assert found.role is Role.LEADER
+    assert not found.ha_authority
     assert found.bind_addresses == [("127.0.0.1", 2)]
     assert played.api_key == found.spoki_api_key
     assert played.webhook_secret == found.spoki_webhook_secret
     assert played.webhook_url == "http://127.0.0.1:2/webhooks/spoki"
 
 
+@pytest.mark.thorough
 def test_one_that_ends_by_itself_is_named_with_its_last_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

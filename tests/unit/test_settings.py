@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings import Role, SettingsError
+from app.settings import SettingsError
 
 KEY = base64.b64encode(b"k" * 32).decode()
 GOOD = {
@@ -28,7 +28,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_four_secrets_are_enough() -> None:
     found = settings.load()
-    assert found.role is Role.LEADER
+    assert not found.ha_authority
     assert found.bind_addresses == [("127.0.0.1", 8080)]
 
 
@@ -60,8 +60,9 @@ def test_a_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORTIERE_SEAL_KEYS", f"k1:{KEY},k1:{KEY}", "two keys of the id k1"),
         ("PORTIERE_INDEX_KEY", "%%%", "base64"),
         ("PORTIERE_INDEX_KEY", "ключ", "PORTIERE_INDEX_KEY is not base64"),
-        ("PORTIERE_ROLE", "king", "leader"),
-        ("PORTIERE_ROLE", "standby", "PORTIERE_LEADER_URL"),
+        ("PORTIERE_HA_WHEN_AUTHORITY_UNREACHABLE", "panic", "stay"),
+        ("PORTIERE_HA_AUTHORITY", "http://10.86.0.1:8081", "PORTIERE_HA_PEER"),
+        ("PORTIERE_HA_WITNESS_BUCKET", "of-the-desk", "PORTIERE_HA_WITNESS_SECRET"),
         ("PORTIERE_GATEWAY_BIND", "8080", "host:port"),
         ("PORTIERE_GATEWAY_BIND", "127.0.0.1:99999", "host:port"),
         ("PORTIERE_LOG_LEVEL", "LOUD", "DEBUG"),

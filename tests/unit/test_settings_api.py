@@ -36,7 +36,7 @@ def test_a_client_has_one_key_or_two_and_scopes() -> None:
         (clients(cloud={"keys": [ONE, TWO, THREE], "scopes": []}), "cloud.keys"),
         (clients(cloud={"keys": ONE, "scopes": []}), "one or two keys"),
         (clients(cloud={"keys": [ONE[:-4]], "scopes": []}), "32 bytes"),
-        (clients(cloud={"keys": ["ключ"], "scopes": []}), "32 bytes"),
+        (clients(cloud={"keys": ["ключ"], "scopes": []}), "base64"),
         (clients(cloud={"keys": [ONE], "scopes": ["all"]}), "cloud.scopes"),
         (clients(cloud={"keys": [ONE]}), "cloud.scopes"),
         (clients(cloud={"keys": [ONE], "scopes": [], "admin": True}), "cloud.admin"),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.providers.sandbox.config import SandboxSettings
 from app.providers.sandbox.faults import KINDS, Faults
+from app.providers.sandbox.ledger import ledger
 from app.providers.sandbox.requests import Phone, parse
 from app.providers.sandbox.spoki_api import sandbox_of
 from app.providers.sandbox.state import Message, SendCall
@@ -128,6 +129,12 @@ async def sends(
     return {"count": len(found), "results": [_shown(call) for call in found]}
 
 
+@router.get("/ledger")
+async def show_ledger(request: Request, since: float = 0) -> dict[str, Any]:
+    """Return what guests wrote and what they were sent, from a moment on, in few words."""
+    return ledger((await sandbox_of(request)).state, since)
+
+
 @router.get("/faults")
 async def faults(request: Request) -> Faults:
     """Return what is switched on, with the counts that are left."""
@@ -201,6 +208,7 @@ def _shown(call: SendCall) -> dict[str, Any]:
         "answer": call.answer,
         "accepted": call.accepted,
         "message_uuid": call.message_uuid,
+        "source": call.source,
     }
 
 

@@ -56,7 +56,8 @@ router = APIRouter(prefix="/api/1", dependencies=[Depends(_checked_key)])
 async def send(request: Request) -> Response:
     """Take a message to a guest; what becomes of it stands in ``GET /sandbox/sends``."""
     sandbox = await sandbox_of(request)
-    call = SendCall(now_ms(), await _raw(request))
+    source = request.client.host if request.client else None
+    call = SendCall(now_ms(), await _raw(request), source=source)
     sandbox.state.sends.append(call)
     try:
         response = await _answer(sandbox, call, request)

@@ -83,6 +83,7 @@ class SendCall:
     answer: int | str | None = None
     accepted: bool = False
     message_uuid: str | None = None
+    source: str | None = None
 
 
 class State:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     Fetch = Callable[["Target", Path, Path], None]
+    Build = Callable[["Pin", Path], None]
 
 # The oldest systems that a wheel may ask for: macOS 14, and Debian 12's glibc 2.36.
 MACOS_MIN = "14_0"
@@ -56,7 +57,9 @@ class Target:
         """Platform tags of wheels that run there, the newest first."""
         if self.system == "macosx":
             return [f"macosx_{MACOS_MIN}_{self.machine}"]  # pip adds the older ones by itself
-        return [f"manylinux_2_{minor}_{self.machine}" for minor in GLIBC_MINORS]
+        # The last is what PEP 600 calls 2_17: some wheels bear the old name alone.
+        newest_first = [f"manylinux_2_{minor}_{self.machine}" for minor in GLIBC_MINORS]
+        return [*newest_first, f"manylinux2014_{self.machine}"]
 
     @property
     def marker_environment(self) -> dict[str, str]:
@@ -166,6 +169,40 @@ def download(target: Target, requirements: Path, into: Path) -> None:
     )
 
 
+def build_source(pin: Pin, into: Path) -> None:
+    """Let pip build the wheel of one pin from its source archive, checked against the hashes."""
+    with tempfile.TemporaryDirectory(dir=into) as scratch:
+        requirements = Path(scratch) / REQUIREMENTS
+        requirements.write_text(f"{pin.line}\n")
+        subprocess.run(  # noqa: S603 - no argument comes from outside
+            [
+                *[sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps"],
+                *["--no-binary=:all:", "--require-hashes", "--wheel-dir", str(into)],
+                *["--requirement", str(requirements)],
+            ],
+            env={**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH},
+            stdout=sys.stderr,
+            check=True,
+        )
+
+
+def from_source(pin: Pin, root: Path, directory: Path, build: Build = build_source) -> Pin:
+    """Bring the wheel of a package that has none into `directory`, built once; return its pin.
+
+    ValueError for one that is not the same for all hosts: there is no compiler on them.
+    """
+    place = root / "built" / hashlib.sha256(pin.line.encode()).hexdigest()[:16]
+    if not list(place.glob("*.whl")):
+        place.mkdir(parents=True, exist_ok=True)
+        build(pin, place)
+    (wheel,) = place.glob("*.whl")
+    if not wheel.name.endswith("-none-any.whl"):
+        raise ValueError(f"{wheel.name} is for one kind of host: find a package with wheels")
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(directory / wheel.name, wheel.read_bytes())
+    return Pin(pin.requirement, frozenset({digest(wheel)}))
+
+
 def collect(
     target: Target, pins: list[Pin], wheel: Path, directory: Path, fetch: Fetch = download
 ) -> bool:
@@ -208,14 +245,22 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def run(project: Path, lock: Path, root: Path, target: Target, name: str) -> Result:
-    """Build, collect, and say what there is. One run at a time in `root`."""
+def run(project: Path, lock: Path, root: Path, name: str, sources: frozenset[str]) -> Result:
+    """Build, collect for the target called `name`, and say what there is. One run at a time.
+
+    `sources` are the packages that their authors publish as source archives only.
+    """
+    target = Target.parse(name)
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as guard, tempfile.TemporaryDirectory(dir=root) as scratch:
         fcntl.flock(guard, fcntl.LOCK_EX)
         wheel = build_wheel(project, Path(scratch))
         text = lock.read_text()
-        changed = collect(target, pins_for(target, read_lock(text)), wheel, root / name)
+        pins = [
+            from_source(pin, root, root / name) if pin.requirement.name in sources else pin
+            for pin in pins_for(target, read_lock(text))
+        ]
+        changed = collect(target, pins, wheel, root / name)
         return Result(changed, release_id(wheel, text, target.python), str(root / name), wheel.name)
 
 
@@ -226,10 +271,13 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, required=True, help="pins with hashes")
     parser.add_argument("--directory", type=Path, required=True, help="where wheelhouses lie")
     parser.add_argument("--target", required=True, help="for example cp313-linux_x86_64")
+    parser.add_argument("--source", action="append", default=[], help="a package without wheels")
     given = parser.parse_args()
-    target = Target.parse(given.target)
     try:
-        result = run(given.project, given.lock, given.directory, target, given.target)
+        sources = frozenset(given.source)
+        result = run(given.project, given.lock, given.directory, given.target, sources)
+    except ValueError as error:
+        sys.exit(str(error))
     except subprocess.CalledProcessError as error:
         sys.exit(
             f"{error.cmd[2]} failed, see above; is there a wheel for {given.target} of each pin?"

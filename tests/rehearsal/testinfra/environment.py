@@ -41,8 +41,9 @@ class Machine(_Strict):
     """What one host must look like."""
 
     host: str = Field(description="Its name in the inventory.")
-    jobs: list[str] = Field([], description="Labels of launchd daemons.")
-    containers: list[str] = Field([], description="Services of the compose project.")
+    jobs: list[str] = Field([], description="Labels of launchd daemons that always run.")
+    timed_jobs: list[str] = Field([], description="Of those that are started by time, and end.")
+    containers: dict[str, list[str]] = Field({}, description="Services of each compose project.")
     redis_cli: str = Field(description="redis-cli, as a shell on the host calls it.")
     redis_secret: str = Field(description="A shell command that prints the program's password.")
     listening: list[Listening] = Field(description="Must listen.")

@@ -1,4 +1,4 @@
-"""The VPS's compose project."""
+"""The VPS's compose projects."""
 
 import json
 from typing import Any
@@ -8,16 +8,27 @@ import pytest
 from tests.rehearsal.testinfra.conftest import ENVIRONMENT, Target
 from tests.rehearsal.testinfra.environment import load
 
-SERVICES = load(ENVIRONMENT).vps.containers
-COMPOSE = "docker compose --project-directory /opt/portiere/stack"
+SERVICES = [
+    f"{project}/{service}"
+    for project, services in load(ENVIRONMENT).vps.containers.items()
+    for service in services
+]
+STACK = "docker compose --project-directory /opt/portiere/stack"
 
 
 @pytest.fixture(scope="module")
 def containers(vps: Target) -> dict[str, dict[str, Any]]:
-    """`docker inspect` of every container of the project, by its service."""
-    ids = vps.host.check_output(f"{COMPOSE} ps --all --quiet").split()
+    """`docker inspect` of every container of the projects, by project and service."""
+    ids = vps.host.check_output(
+        "docker ps --all --quiet --filter label=com.docker.compose.project"
+    ).split()
     found = json.loads(vps.host.check_output(f"docker inspect {' '.join(ids)}"))
-    return {item["Config"]["Labels"]["com.docker.compose.service"]: item for item in found}
+    return {_name(item["Config"]["Labels"]): item for item in found}
+
+
+def _name(labels: dict[str, str]) -> str:
+    parts = ("project", "service")
+    return "/".join(labels[f"com.docker.compose.{part}"] for part in parts)
 
 
 def test_services(containers: dict[str, dict[str, Any]]) -> None:
@@ -58,10 +69,8 @@ def test_published_on_loopback_and_the_link_only(
 def test_gateway_is_the_release_that_was_built(
     containers: dict[str, dict[str, Any]], vps: Target
 ) -> None:
-    version = vps.host.check_output(f"{COMPOSE} exec --no-TTY gateway portiere --version").split()[
-        -1
-    ]
-    assert containers["gateway"]["Config"]["Image"].startswith(f"portiere:{version}-")
+    version = vps.host.check_output(f"{STACK} exec --no-TTY gateway portiere --version").split()[-1]
+    assert containers["portiere/gateway"]["Config"]["Image"].startswith(f"portiere:{version}-")
 
 
 def test_gateway_stands_by(vps: Target) -> None:
@@ -76,3 +85,12 @@ def test_docker_starts_after_the_link(vps: Target) -> None:
     """Else the ports on the link's address can't be bound at boot."""
     after = vps.host.check_output("systemctl show --property=After --value docker.service")
     assert "wg-quick@portiere.service" in after.split()
+
+
+def test_the_cloud_layer_hears_of_the_desk(vps: Target) -> None:
+    """The Mac's node asks for commands over the link, signed."""
+    answer = vps.host.check_output(
+        """python3 -c 'import urllib.request as u; """
+        """print(u.urlopen("http://127.0.0.1:8081/ready", timeout=5).read().decode())'"""
+    )
+    assert json.loads(answer)["ready"] is True

@@ -7,6 +7,7 @@ from tests.rehearsal.testinfra.conftest import ENVIRONMENT, Target
 from tests.rehearsal.testinfra.environment import load
 
 LABELS = load(ENVIRONMENT).mac.jobs
+TIMED = load(ENVIRONMENT).mac.timed_jobs
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -16,7 +17,14 @@ def test_job_is_loaded_and_runs(mac: Target, label: str) -> None:
     assert job.runs, f"{label} is {job.state}, pid {job.pid}"
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", TIMED)
+def test_job_is_loaded_and_started_by_time(mac: Target, label: str) -> None:
+    assert launchd.job(mac.host, label).loaded
+    plist = mac.host.file(f"/Library/LaunchDaemons/{label}.plist").content_string
+    assert "<key>StartInterval</key>" in plist
+
+
+@pytest.mark.parametrize("label", [*LABELS, *TIMED])
 def test_job_comes_back_at_boot(mac: Target, label: str) -> None:
     """A job may be loaded from a file that is gone, or be switched off for the next boot."""
     plist = mac.host.file(f"/Library/LaunchDaemons/{label}.plist")
@@ -29,7 +37,7 @@ def test_no_job_beside_them(mac: Target) -> None:
     """What an older release left behind would start again at every boot."""
     found = mac.host.check_output("ls /Library/LaunchDaemons").split()
     ours = {name.removesuffix(".plist") for name in found if name.startswith("app.portiere.")}
-    assert ours == set(LABELS)
+    assert ours == {*LABELS, *TIMED}
 
 
 def test_program_runs_without_privileges(mac: Target) -> None:

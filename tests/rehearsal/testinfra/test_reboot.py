@@ -1,6 +1,5 @@
 """A reboot of either host brings everything back without a hand."""
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,11 +9,12 @@ import pytest
 from tests.rehearsal.testinfra import launchd
 from tests.rehearsal.testinfra.conftest import Outside, Target
 from tests.rehearsal.testinfra.environment import PROJECT, Environment
-from tests.rehearsal.testinfra.test_containers import COMPOSE
+from tests.rehearsal.testinfra.test_containers import SERVICES
 
 # WireGuard's handshake after a reboot waits for a keepalive (25 s) and its retry (5 s); launchd
 # and Docker then need some seconds each.
 SECONDS = 120
+HEALTHY = '{{.Label "com.docker.compose.project"}}/{{.Label "com.docker.compose.service"}}'
 
 pytestmark = [pytest.mark.mutating, pytest.mark.disruptive]
 
@@ -29,11 +29,8 @@ def missing_on_mac(mac: Target) -> list[str]:
 
 def missing_on_vps(vps: Target) -> list[str]:
     """What of the VPS does not run (yet)."""
-    listed = vps.host.run(f"{COMPOSE} ps --format json").stdout.splitlines()
-    healthy = {
-        item["Service"] for item in map(json.loads, listed) if item.get("Health") == "healthy"
-    }
-    missing = sorted(set(vps.expected.containers) - healthy)
+    listed = vps.host.run(f"docker ps --filter health=healthy --format '{HEALTHY}'")
+    missing = sorted(set(SERVICES) - set(listed.stdout.split()))
     if "master_link_status:up" not in vps.redis("info replication"):
         missing.append("replication")
     if vps.host.run("systemctl is-active portiere-firewall").rc:

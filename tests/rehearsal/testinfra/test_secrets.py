@@ -33,7 +33,7 @@ PLACES = {
         "what was left behind": LEFT_BEHIND.format(
             places="/etc/ /tmp/ /var/tmp/ /var/log/ /root/ /home/"
         ),
-        "compose file": "cat /opt/portiere/stack/compose.yaml",
+        "compose files": "cat /opt/portiere/stack/compose.yaml /opt/portiere/cloud/compose.yaml",
         "docker inspect, containers": "docker inspect $(docker ps --all --quiet)",
         "docker inspect, images": "docker image inspect $(docker image ls --quiet)",
         "docker history": "for image in $(docker image ls --quiet); do "
@@ -42,7 +42,8 @@ PLACES = {
         "/opt/portiere/build/*.txt",
         "processes": PROCESSES,
         "containers' processes": "for id in $(docker ps --quiet); do docker top $id axwwe; done",
-        "containers' logs": "cd /opt/portiere/stack && docker compose logs 2>&1",
+        "containers' logs": "for project in stack cloud; do "
+        "docker compose --project-directory /opt/portiere/$project logs 2>&1; done",
         "journal": "journalctl --boot --no-pager --output=cat",
     },
 }

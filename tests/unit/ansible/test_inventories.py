@@ -39,6 +39,7 @@ def test_both_have_the_same_groups_and_hosts(place: Any) -> None:
     assert {group: list(content["hosts"]) for group, content in hosts.items()} == {
         "mac_hosts": ["mac"],
         "vps_hosts": ["vps"],
+        "workers": [],
     }
 
 

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from .conftest import PROJECT, ROLES, load
@@ -104,12 +103,51 @@ def test_no_role_knows_of_the_rehearsal(role: Path) -> None:
 
 
 def test_every_role_has_its_place_in_site(role: Path) -> None:
-    named = re.findall(r"(?:role|name): (\w+)$", (PROJECT / "site.yml").read_text(), re.MULTILINE)
+    """Or is a part of one that has."""
+    places = [
+        PROJECT / "site.yml",
+        *(PROJECT / "ansible/playbooks").glob("*.yml"),
+        *(PROJECT / "roles").glob("*/tasks/*.yml"),
+    ]
+    named = {
+        name
+        for place in places
+        if place.parent.parent != role
+        for name in re.findall(r"(?:role|name): (\w+)$", place.read_text(), re.MULTILINE)
+    }
     assert role.name in named
 
 
-@pytest.mark.parametrize("playbook", ["site.yml"])
-def test_site_names_no_role_that_is_not_there(playbook: str) -> None:
-    for play in read(PROJECT / playbook):
+def plays(*playbooks: str) -> list[dict[str, Any]]:
+    """All plays, those of the playbooks that one imports too."""
+    found = []
+    for playbook in playbooks:
+        for play in read(PROJECT / playbook):
+            if (imported := play.get("ansible.builtin.import_playbook")) is not None:
+                found += plays(imported)
+            else:
+                found.append(play)
+    return found
+
+
+def test_site_names_no_role_that_is_not_there() -> None:
+    for play in plays("site.yml"):
         for entry in play.get("roles", []):
             assert (PROJECT / "roles" / entry["role"]).is_dir()
+
+
+def test_whatever_is_deployed_is_looked_at_before() -> None:
+    """By its tags; and a play that changes who leads looks at no host that may be gone."""
+    found = plays("site.yml")
+    roles = {entry["role"]: play for play in found for entry in play.get("roles", [])}
+    tags = {
+        tag
+        for play in found
+        if "never" not in play["tags"]
+        for part in [play, *play.get("roles", []), *play.get("tasks", [])]
+        for tag in part.get("tags", [])
+    }
+    leads = {tag for play in found if "never" in play["tags"] for tag in play["tags"]}
+    assert leads == {"never", "failover", "switchover", "restore", "rollback"}
+    for first in ("preflight", "wheelhouse"):
+        assert {*roles[first]["tags"]} == tags

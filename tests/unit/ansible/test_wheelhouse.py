@@ -111,6 +111,40 @@ def test_only_what_is_missing_is_fetched_and_strays_go(
     ]
 
 
+def test_a_package_without_wheels_is_built_once(
+    wheelhouse: ModuleType, wheel: Path, tmp_path: Path
+) -> None:
+    built: list[str] = []
+
+    def build(pin: Any, into: Path) -> None:
+        built.append(pin.requirement.name)
+        (into / "async_timeout-5.0.1-py3-none-any.whl").write_bytes(b"built")
+
+    directory = tmp_path / LINUX
+    *pins, pin = wheelhouse.read_lock(LOCK)
+    for _ in range(2):
+        made = wheelhouse.from_source(pin, tmp_path, directory, build)
+    assert built == ["async-timeout"]
+    assert made.hashes == {sha(b"built")}
+    index = Index()
+    target = wheelhouse.Target.parse(LINUX)
+    assert wheelhouse.collect(target, [*pins, made], wheel, directory, index.fetch)
+    assert index.asked == [["anyio", "pysqlite3"]]
+    assert (directory / "async_timeout-5.0.1-py3-none-any.whl").exists()
+
+
+def test_what_would_be_built_for_one_kind_of_host_is_refused(
+    wheelhouse: ModuleType, tmp_path: Path
+) -> None:
+    *_, pin = wheelhouse.read_lock(LOCK)
+
+    def build(_pin: Any, into: Path) -> None:
+        (into / "async_timeout-5.0.1-cp313-cp313-linux_x86_64.whl").write_bytes(b"built")
+
+    with pytest.raises(ValueError, match="find a package with wheels"):
+        wheelhouse.from_source(pin, tmp_path, tmp_path / LINUX, build)
+
+
 def test_other_code_is_another_release(wheelhouse: ModuleType, wheel: Path) -> None:
     before = wheelhouse.release_id(wheel, LOCK, "3.13")
     assert before.startswith("0.1.0+")
@@ -121,6 +155,7 @@ def test_other_code_is_another_release(wheelhouse: ModuleType, wheel: Path) -> N
     assert wheelhouse.release_id(wheel, LOCK, "3.13") != before
 
 
+@pytest.mark.thorough
 def test_the_same_sources_make_the_same_wheel(
     wheelhouse: ModuleType, project: Path, tmp_path: Path
 ) -> None:

@@ -142,7 +142,7 @@ def test_an_offer_is_made_once_for_a_stay_and_kind(cloud: Cloud, desk: Desk) -> 
     assert refused(cloud, "QUEUE_UPSELL", **wish) == "no_consent"
     cloud.ask("UPDATE_GUEST", phone=GUEST, language="en", consent=CONSENT)
     named = {**wish, "booking": {"channel": "direct", "code": "ZZ"}}
-    assert refused(cloud, "QUEUE_UPSELL", **named) == "no_stay"
+    assert refused(cloud, "QUEUE_UPSELL", **named) == "booking_unknown"
 
     state = cloud.ask("QUEUE_UPSELL", **wish)
     assert state.state == "done"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ from app.conversation.model import Model
 from app.conversation.model_calls import Outcome, Purpose
 from app.conversation.turn import Agent, CallPerson, Reply, Turn
 from tests.support import scripted
-from tests.support.model import KEY, NAME, ModelDouble, model_double
+from tests.support.model import KEY, ModelDouble, model_at, model_double
 from tests.unit.conversation.talking import EXAMPLE, NOW, STAY, ask
 
 ODD = "Is there somewhere to hang my wet swimsuit?"
@@ -33,7 +32,7 @@ def double() -> Iterator[ModelDouble]:
 
 @pytest.fixture
 def model(double: ModelDouble) -> Iterator[Model]:
-    found = Model(double.url, NAME, KEY, timedelta(seconds=5))
+    found = model_at(double.url, KEY, 5)
     yield found
     found.close()
 
@@ -129,9 +128,10 @@ def test_a_bad_wording_leaves_ours(
     assert outcomes(found) == [(Purpose.WORDING, why or Outcome.LANGUAGE)]
 
 
+@pytest.mark.thorough
 def test_a_timeout_leaves_ours_and_the_next_guest_does_not_wait(double: ModelDouble) -> None:
     double.slow = 3
-    impatient = Model(double.url, NAME, KEY, timedelta(seconds=0.2))
+    impatient = model_at(double.url, KEY, 0.2)
     for calls in ([(Purpose.INTENT, Outcome.TIMEOUT)], []):
         found = helped(impatient, ODD, Intent.OTHER)
         assert found.reply == ask(ODD, Intent.OTHER)
@@ -181,6 +181,7 @@ def test_what_leaves_tells_nothing_of_the_guest(double: ModelDouble, model: Mode
     assert "swimsuit" in sent
 
 
+@pytest.mark.thorough
 def test_the_wifi_password_never_leaves(double: ModelDouble, model: Model) -> None:
     assert EXAMPLE.wifi
     assert EXAMPLE.wifi.password

@@ -90,6 +90,18 @@ def test_danger_in_the_second_sentence_goes_before_all(text: str) -> None:
     assert intents(text) == [Intent.EMERGENCY]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Walburga Musterfrau, +39 000 0000001, walburga@example.invalid",
+        "Ermelinda Finta\ncell. +39 000 0000002\nvia Inventata 3",
+        "Kind regards, Ignatius Sample, +39 000 0000003",
+    ],
+)
+def test_a_signature_alone_asks_for_nothing(text: str) -> None:
+    assert intents(text) == [Intent.OTHER]
+
+
 def test_threads_may_share_it() -> None:
     texts = [*QUESTIONS] * 40
     alone = [brain.understand(text) for text in texts]

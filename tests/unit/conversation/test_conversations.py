@@ -155,6 +155,7 @@ def test_a_late_check_out_is_offered_priced_and_accepted(language: Language, lin
     assert len(talk.requests) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("by_button", [True, False], ids=["by button", "in words"])
 def test_an_offer_is_declined(lines: Lines, by_button: bool) -> None:
     talk = Talk()

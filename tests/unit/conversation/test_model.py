@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import completions
+from app.completions import Answer, NoCompletionError, Question
 from app.conversation import model as model_module
-from app.conversation.model import Answer, Model, ModelError, Question
+from app.conversation.model import Model, ModelError
 from app.conversation.model_calls import Outcome
 from tests.support import scripted
-from tests.support.model import KEY, NAME, ModelDouble, completion, model_double
+from tests.support.model import KEY, ModelDouble, completion, model_at, model_double
 from tests.support.mutations import damaged
 from tests.support.processes import free_port
 
@@ -32,7 +34,7 @@ def double() -> Iterator[ModelDouble]:
 
 @pytest.fixture
 def model(double: ModelDouble) -> Iterator[Model]:
-    found = Model(double.url, NAME, KEY, timedelta(seconds=5))
+    found = model_at(double.url, KEY, 5)
     yield found
     found.close()
 
@@ -82,14 +84,14 @@ def test_an_error_is_said_and_a_failing_server_left_alone(
 
 
 def test_a_wrong_key_is_refused(double: ModelDouble) -> None:
-    stranger = Model(double.url, NAME, "not-it", timedelta(seconds=5))
+    stranger = model_at(double.url, "not-it", 5)
     assert outcome(stranger) is Outcome.REFUSED
     assert double.refused == ["the key: wrong"]
     stranger.close()
 
 
 def test_nobody_there_is_unreachable() -> None:
-    nobody = Model(f"http://127.0.0.1:{free_port()}/v1", NAME, KEY, timedelta(seconds=5))
+    nobody = model_at(f"http://127.0.0.1:{free_port()}/v1", KEY, 5)
     assert outcome(nobody) is Outcome.UNREACHABLE
     assert nobody.rests
     nobody.close()
@@ -100,6 +102,7 @@ def test_a_closed_connection_is_unreachable(double: ModelDouble, model: Model) -
     assert outcome(model) is Outcome.UNREACHABLE
 
 
+@pytest.mark.thorough
 def test_a_slow_server_is_not_waited_for(double: ModelDouble, model: Model) -> None:
     left, answered = threading.Event(), threading.Event()
 
@@ -166,14 +169,14 @@ def test_an_answer_is_read_strictly(
 
 @given(damaged([GOOD]))
 def test_any_damage_is_an_answer_or_an_error_of_ours(body: Any) -> None:
-    with suppress(ModelError):  # and nothing else
-        assert model_module._read(json.dumps(body).encode()).prompt_tokens >= 0
+    with suppress(NoCompletionError):  # and nothing else
+        assert completions.read(json.dumps(body).encode()).prompt_tokens >= 0
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_answer_or_an_error_of_ours(body: bytes) -> None:
-    with pytest.raises(ModelError):
-        model_module._read(body)
+    with pytest.raises(NoCompletionError):
+        completions.read(body)
 
 
 def test_an_error_says_nothing_of_what_was_said(double: ModelDouble, model: Model) -> None:

@@ -16,13 +16,13 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict
 
 from app.gateway.api import make_app
-from app.gateway.clients import Caller, Scope, caller
-from app.gateway.limits import limited
-from app.gateway.request_ids import HEADER as REQUEST_ID
 from app.messages import audit
 from app.settings import Settings
 from app.signing import TOLERANCE, Asked, sign
 from app.store.database import Database
+from app.web.clients import Caller, Scope, caller
+from app.web.limits import limited
+from app.web.request_ids import HEADER as REQUEST_ID
 from tests.support.processes import WEBHOOK_SECRET, free_port, redis_server
 
 FIRST, SECOND, THIRD, READER = (bytes([letter]) * 32 for letter in b"123r")
@@ -314,6 +314,7 @@ def test_visitors_are_counted_by_their_own_address(
     assert statuses(None) == [404, 404, 404]
 
 
+@pytest.mark.thorough
 def test_while_redis_is_away_the_api_is_closed_and_health_is_not(
     tmp_path: Path, loop: asyncio.AbstractEventLoop
 ) -> None:
@@ -322,6 +323,7 @@ def test_while_redis_is_away_the_api_is_closed_and_health_is_not(
     assert (answer.status_code, kind(answer)) == (503, "limits-unavailable")
     assert int(answer.headers["Retry-After"]) > 0
     assert gateway.notes == []
+    assert kind(gateway.ask("GET", "/api/pauses")) == "signature-missing"
     visitor = {"CF-Connecting-IP": "203.0.113.9"}
     assert "redis" in gateway.ask("GET", "/health", headers=visitor).json()
 

@@ -12,8 +12,8 @@ from app.guests.bookings import Bookings
 from app.guests.guest import Guest
 from app.guests.guests import Guests
 from app.guests.requests import NewRequest, Requests
+from app.sealing import Seal
 from app.store.database import Database, open_database
-from app.store.seal import Seal
 from app.store.sealed import readable
 
 

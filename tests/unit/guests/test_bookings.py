@@ -67,6 +67,7 @@ def test_what_is_over_stays_over(held: Booking, following: list[Booking]) -> Non
         assert over.status is BookingStatus.ENDED
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(st.lists(bookings, max_size=6))
 def test_the_table_says_what_merging_says(written: list[Booking]) -> None:

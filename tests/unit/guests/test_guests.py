@@ -9,7 +9,7 @@ import pytest
 from app.guests import guests as guests_module
 from app.guests.guest import Consent, Guest
 from app.guests.phones import PhoneError
-from app.store.seal import SealError
+from app.sealing import SealError
 from tests.unit.guests.conftest import Store
 
 PHONE, OTHER = "+390000000001", "+390000000002"

@@ -14,6 +14,7 @@ from app.guests.booking import Booking, BookingStatus
 from app.guests.guest import Consent, Guest
 from app.guests.request import RequestKind, RequestState
 from app.guests.requests import NewRequest
+from app.leading import Alone
 from app.messages import rights
 from app.messages.alerts import Alerts, Channel
 from app.messages.catalogue import Catalogue
@@ -25,7 +26,7 @@ from app.messages.rights import StillToSendError
 from app.messages.rules import QuietHours, RuleBook
 from app.messages.standing import Limits, Surroundings
 from app.providers import spoki_events
-from app.store.seal import Seal, SealError
+from app.sealing import Seal, SealError
 from app.store.sealed import SEALED_COLUMNS
 from tests.support import breakers
 from tests.support.events import encode, inbound, outbound
@@ -68,6 +69,7 @@ class World:
             seal,
             RULES,
             breakers.closed(),
+            leadership=Alone(),
             grace=GRACE,
             claim_time=GRACE,
             on_instead=lambda *_: None,

@@ -22,6 +22,7 @@ def test_rehearsal_and_production_expect_the_same() -> None:
     """Else the rehearsal shows nothing of production."""
     rehearsal, production = load("rehearsal"), load("production.example")
     assert rehearsal.mac.jobs == production.mac.jobs
+    assert rehearsal.mac.timed_jobs == production.mac.timed_jobs
     assert rehearsal.vps.containers == production.vps.containers
     assert rehearsal.mac.listening == production.mac.listening
     assert rehearsal.vps.listening == production.vps.listening

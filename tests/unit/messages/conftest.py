@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.messages import catalogue, pausing, settling, standing, unfinished
+from app.leading import Alone, Leadership
+from app.messages import catalogue, echoes, pausing, settling, standing, unfinished
 from app.messages import inbox as inbox_module
 from app.messages import outbox as outbox_module
 from app.messages.deciding import Rules
@@ -22,8 +23,8 @@ from app.messages.settling import settle
 from app.messages.standing import Limits, Surroundings
 from app.messages.unfinished import Patience, Unfinished
 from app.providers import spoki_events
+from app.sealing import Seal
 from app.store.database import Database, open_database
-from app.store.seal import Seal
 from tests.support import breakers
 from tests.support.events import GUEST, encode, inbound, outbound
 
@@ -33,7 +34,7 @@ ECHO_WAIT = timedelta(seconds=20)
 
 
 # Where the time is asked for.
-CLOCKS = (inbox_module, outbox_module, pausing, unfinished, standing, settling)
+CLOCKS = (inbox_module, outbox_module, pausing, unfinished, standing, settling, echoes)
 ROME = ZoneInfo("Europe/Rome")
 RULES = Rules(
     # No hour is quiet: what time it is has no place in a test of the ledger.
@@ -118,13 +119,14 @@ def _event(phone: str) -> Event:
     return Event("spoki", uuid4().hex, "message.inbound", content)
 
 
-def make_ledger(database: Database, seal: Seal) -> Ledger:
+def make_ledger(database: Database, seal: Seal, leadership: Leadership | None = None) -> Ledger:
     """A ledger over ``database``, in which every guest has just written."""
     outbox = Outbox(
         database,
         seal,
         RULES,
         breakers.closed(),
+        leadership=leadership or Alone(),
         grace=GRACE,
         claim_time=CLAIM_TIME,
         on_instead=lambda _connection, _row: None,

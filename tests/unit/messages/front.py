@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.guests import bookings as bookings_module
 from app.guests import guests as guests_module
+from app.leading import Alone
 from app.messages import catalogue, standing
 from app.messages import conversations as conversations_module
 from app.messages import inbox as inbox_module
@@ -20,8 +21,8 @@ from app.messages.outbox import Draft, Outbox, OutboxRow
 from app.messages.outgoing import Kind, Outgoing, Template, Text
 from app.messages.rules import QuietHours, RuleBook
 from app.messages.standing import Limits, Surroundings
+from app.sealing import Seal
 from app.store.database import Connection, Database, from_ms, open_database
-from app.store.seal import Seal
 from tests.support import breakers
 
 P = ParamSpec("P")
@@ -150,6 +151,7 @@ def make_front(directory: Path, book: RuleBook = BOOK) -> Front:
         seal,
         Rules(book, Surroundings(LIMITS, ROME), templates),
         breakers.closed(),
+        leadership=Alone(),
         grace=GRACE,
         claim_time=CLAIM_TIME,
         on_instead=lambda _connection, row: called.append(row.row_id),

@@ -9,8 +9,8 @@ import pytest
 
 from app.messages import alerts as alerts_module
 from app.messages.alerts import CLAIM_TIME, GIVEN_UP_AFTER, LONGEST_WAIT, Alerts, Channel, Delivery
+from app.sealing import Seal
 from app.store.database import Database, open_database
-from app.store.seal import Seal
 
 SECOND = timedelta(seconds=1)
 

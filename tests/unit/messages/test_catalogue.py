@@ -13,7 +13,7 @@ from app.messages.catalogue import LANGUAGES, Catalogue, CatalogueError
 
 BUNDLED = catalogue.load(None, "Pensione Aurora", "spoki")
 NAMES = {
-    *("welcome", "arrival_instructions", "departure_instructions", "flight_delay"),
+    *("welcome", "arrival_instructions", "departure_instructions", "flight_delay", "flight_time"),
     *("pickup_changed", "upsell_offer", "weather_warning", "payment_reminder", "review_request"),
     *("handed_to_person", "desk_alert"),
 }

@@ -82,6 +82,15 @@ def test_a_scheduled_job_is_loaded_and_not_started(tmp_path: Path, systemd: Fake
     assert started == [f"launchd-{LABEL}.timer"]
 
 
+def test_one_that_runs_at_load_as_well_is_started_both_ways(
+    tmp_path: Path, systemd: FakeSystemd
+) -> None:
+    path = _daemon(tmp_path, StartInterval=300, RunAtLoad=True)
+    assert _ctl("bootstrap", "system", path) == 0
+    started = [words[-1] for words in systemd.calls if words[0] == "start"]
+    assert started == [f"launchd-{LABEL}.timer", f"launchd-{LABEL}.service"]
+
+
 @pytest.mark.usefixtures("systemd")
 def test_bootstrap_of_a_loaded_job_is_5(daemon: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _ctl("bootstrap", "system", daemon)

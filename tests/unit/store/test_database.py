@@ -39,6 +39,7 @@ def test_a_transaction_is_as_durable_as_it_says(
             assert connection.execute("PRAGMA synchronous").fetchone()[0] == number
 
 
+@pytest.mark.thorough
 def test_it_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     code = (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from app.sealing import Seal, header
 from app.store import resealing
 from app.store.database import Database, open_database
 from app.store.resealing import pending, rotate
-from app.store.seal import Seal, header
 
 OLD, NEW, INDEX = b"o" * 32, b"n" * 32, b"i" * 32
 BEFORE = Seal({"k1": OLD}, INDEX)
@@ -23,7 +23,7 @@ DIES = """
 import os, pathlib, signal, sys
 from app.store.database import open_database
 from app.store.resealing import rotate
-from app.store.seal import Seal
+from app.sealing import Seal
 batches = []
 def die(count):
     batches.append(count)
@@ -138,7 +138,7 @@ class Overtaken(Seal):
     overtake: Callable[[], None]
 
     def seal(self, plain: str, context: str) -> bytes:
-        """See :class:`app.store.seal.Seal`."""
+        """See :class:`app.sealing.Seal`."""
         self.overtake()
         return super().seal(plain, context)
 

@@ -79,6 +79,7 @@ def test_a_bad_answer_of_the_model_leaves_our_own(
     assert inbox_states(desk) == [("done", None)]
 
 
+@pytest.mark.thorough
 def test_a_timeout_leaves_our_own(make: DeskMaker, double: ModelDouble) -> None:
     double.slow = 3
     desk = make(llm_base_url=double.url, llm_model=NAME, llm_api_key=KEY, llm_timeout="0.2")

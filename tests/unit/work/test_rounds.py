@@ -7,7 +7,8 @@ from pathlib import Path
 from app.guests.booking import Booking, BookingStatus
 from app.guests.request import RequestKind, RequestState
 from app.guests.requests import NewRequest
-from app.messages import audit, nonces
+from app.messages import audit, echoes, nonces
+from app.messages.events import Delivery, StatusReport
 from app.work.desk import Desk
 from app.work.rounds import Rounds
 from tests.unit.work.conftest import GUEST, Clock, outbox, settings
@@ -91,5 +92,11 @@ def test_who_called_is_forgotten_after_its_time(desk: Desk, clock: Clock, tmp_pa
         audit.record(connection, actor="cloud", action="queue.paused")
         connection.execute("UPDATE audit SET at = 0")
         audit.record(connection, actor="cloud", action="queue.resumed")
-    assert Rounds(settings(tmp_path), desk, clock).go_round() == {"forgotten": 2}
+        echoes.keep(connection, StatusReport("id", "reply-1", Delivery.SENT))
+        connection.execute("UPDATE echoes SET at = 0")
+        echoes.keep(connection, StatusReport("id", "reply-2", Delivery.SENT))
+    assert Rounds(settings(tmp_path), desk, clock).go_round() == {"forgotten": 3}
+    assert [row[0] for row in desk.database.all("SELECT idempotency_key FROM echoes")] == [
+        "reply-2"
+    ]
     assert [entry.action for entry in audit.entries(desk.database)] == ["queue.resumed"]

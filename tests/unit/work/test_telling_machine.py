@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -22,8 +23,9 @@ from app.messages import dead_letters
 from app.messages.dead_letters import DeadLetters, LetterKind, Sieve
 from app.store.database import to_ms
 from app.work import telling
+from app.work.asking_cloud import CloudError
 from app.work.desk import make_desk
-from app.work.telling import Telling, UntoldError
+from app.work.telling import Telling
 from tests.support.told import SETTINGS, Ear
 from tests.unit.work.conftest import Clock
 from tests.unit.work.conftest import settings as desk_settings
@@ -137,9 +139,9 @@ class TellingMachine(RuleBasedStateMachine):
             self.sent.append(events)
             return take(events)
 
-        with patch.object(self.ear, "take", remembered), suppress(UntoldError, CrashedError):
+        with patch.object(self.ear, "take", remembered), suppress(CloudError, CrashedError):
             tell()
 
 
 TellingMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestTellingMachine = TellingMachine.TestCase
+TestTellingMachine = pytest.mark.thorough(TellingMachine.TestCase)

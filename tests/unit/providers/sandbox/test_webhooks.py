@@ -136,6 +136,7 @@ def test_one_guest_does_not_wait_for_another(start: Start) -> None:
     assert api.receiver.wait_for(2)[1].event["data"]["text"] == "at once"
 
 
+@pytest.mark.thorough
 def test_receivers_that_hang_are_left_and_asked_again(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +178,7 @@ def test_outbound_webhooks_can_be_switched_off(api: Api) -> None:
     assert [hook.event["event"] for hook in hooks] == ["message.inbound"]
 
 
+@pytest.mark.thorough
 def test_statuses_come_apart_by_the_gap(start: Start) -> None:
     api = start(status_gap=0.05)
     begin = time.monotonic()

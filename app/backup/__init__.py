@@ -1,0 +1,1 @@
+"""Backups that are known to restore (docs/backup.md, docs/restore.md)."""

@@ -1,0 +1,1 @@
+"""Leading and standing by: the lease, the spool, replication, failover, switchover, rejoin."""

@@ -1,0 +1,1 @@
+"""HTTP as every server of Portiere speaks it: the gate before the API, problems, limits."""

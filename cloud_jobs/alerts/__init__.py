@@ -1,0 +1,1 @@
+"""Telling the people at the desk what is wrong with the cloud layer, and that it is over."""

@@ -1,0 +1,1 @@
+"""What the cloud layer costs: metered, against a budget, and what pausing saves."""

@@ -1,0 +1,102 @@
+"""What was used, counted once, with what is free taken off exactly.
+
+An allowance is used up by whoever comes first, and a row has what its own units cost beyond it.
+Whatever the order and however many at once, the rows add up to what the provider's bill says:
+the price of what was used beyond the free.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from cloud_jobs.costs.pots import Pot, pot_of
+from cloud_jobs.costs.prices import load
+from cloud_jobs.settings import CloudSettings
+from cloud_jobs.store.money import Metered, Used
+from cloud_jobs.store.runs import Run
+from cloud_jobs.store.upserts import insert_into
+
+
+def meter(  # noqa: PLR0913 - a use has so many parts
+    session: Session,
+    settings: CloudSettings,
+    *,
+    key: str,
+    item: str,
+    quantity: int,
+    at: datetime,
+    run_id: str | None = None,
+    job: str | None = None,
+) -> Decimal:
+    """Count ``quantity`` units of ``item``, once for a ``key``; what they cost, 0 if it was there.
+
+    The amount is in ``settings.currency`` and is added to the run's cost. In the caller's
+    transaction. Raises :class:`cloud_jobs.costs.prices.UnknownItemError`, and ValueError for a
+    quantity below 1.
+    """
+    if quantity < 1:
+        raise ValueError(f"{item}: at least one unit is metered, not {quantity}")
+    costs = load(settings)
+    pot, currency = pot_of(costs, item, at)
+    row = {
+        "key": key,
+        "item": item,
+        "at": at,
+        "day": at.astimezone(settings.zone).date().isoformat(),
+        "quantity": quantity,
+        "unit_price": costs.convert(pot.price, currency, settings.currency),
+        "amount": Decimal(0),
+        "currency": settings.currency,
+        "run_id": run_id,
+        "job": job,
+    }
+    added = insert_into(session, Metered).values(row).on_conflict_do_nothing()
+    seq = session.scalar(added.returning(Metered.seq))
+    if seq is None:
+        return Decimal(0)
+    # The difference of two rounded sums, so that the rows add up to the rounded sum of all.
+    before, after = (
+        costs.convert(cost, currency, settings.currency) for cost in _take(session, pot, quantity)
+    )
+    amount = after - before
+    if not amount:
+        return amount
+    session.execute(update(Metered).where(Metered.seq == seq).values(amount=amount))
+    if run_id is not None:
+        session.execute(update(Run).where(Run.run_id == run_id).values(cost=Run.cost + amount))
+    return amount
+
+
+def meter_fixed(session: Session, settings: CloudSettings, at: datetime) -> None:
+    """Write down what the month of ``at``, by the property's clock, costs anyway: once a month."""
+    costs = load(settings)
+    day = at.astimezone(settings.zone).date().replace(day=1).isoformat()
+    for name, fixed in costs.fixed.items():
+        price = costs.convert(fixed.price, fixed.currency, settings.currency)
+        row = {
+            "key": f"fixed:{name}:{day[:7]}",
+            "item": name,
+            "at": at,
+            "day": day,
+            "quantity": 1,
+            "unit_price": price,
+            "amount": price,
+            "currency": settings.currency,
+        }
+        session.execute(insert_into(session, Metered).values(row).on_conflict_do_nothing())
+
+
+def _take(session: Session, pot: Pot, quantity: int) -> tuple[Decimal, Decimal]:
+    """Take ``quantity`` units out of the pot; what all that was taken costs, before and after.
+
+    The pot's row is locked until the caller commits, so no two take the same free units.
+    """
+    taken = pot.counts * quantity
+    added = insert_into(session, Used).values(pot=pot.name, period=pot.period, used=taken)
+    upsert = added.on_conflict_do_update(
+        index_elements=[Used.pot, Used.period], set_={"used": Used.used + added.excluded.used}
+    )
+    after = session.scalars(upsert.returning(Used.used)).one()
+    return pot.cost(after - taken), pot.cost(after)

@@ -1,0 +1,1 @@
+"""The jobs: a module each, its trigger in view."""

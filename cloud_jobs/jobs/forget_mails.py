@@ -1,0 +1,20 @@
+"""What mails told of stays that are long over is deleted, once a day."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from cloud_jobs.known.forgetting import forget_old
+from cloud_jobs.runtime.job import Cron, Nothing, Queue, RunContext, job
+
+
+@job("forget-mails", Cron("20 4 * * *"), queue=Queue.UPKEEP, payload=Nothing)
+def forget_mails(run: RunContext, _: Nothing) -> dict[str, int]:
+    """Delete what is older than ``PORTIERE_KEEP_RUNS``; how many rows of each table."""
+    deleted: dict[str, int] = {}
+
+    def forget(session: Session, _: bool) -> None:
+        deleted.update(forget_old(session, run.seal, run.settings.keep_runs, datetime.now(UTC)))
+
+    run.step("forget", lambda: True, bool, also=forget)
+    return deleted

@@ -1,0 +1,1 @@
+"""The processes of the cloud layer: API, scheduler, worker."""

@@ -1,0 +1,1 @@
+"""Runs of jobs: declared, started, worked on once, tried again, paused and replayed."""

@@ -1,0 +1,1 @@
+"""The cloud layer's store: SQLite by default, Postgres by one URL."""
