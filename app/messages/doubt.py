@@ -9,6 +9,7 @@ for them before it does any of that again.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.messages.clocks import bring_back
 from app.store.database import Connection, milliseconds
 
 # The note of such a send; `app.messages.unfinished` puts its verdict before it.
@@ -29,8 +30,10 @@ def cast_doubt(connection: Connection, now_ms: int, wait: timedelta) -> Doubted:
     """Leave alone for ``wait`` all that the last leader may have done, in the caller's transaction.
 
     Sends become ``unknown``, as where a worker died: the sweep settles them when their wait is
-    over. Those that were to go later than now can't have gone; they stay as they are.
+    over. Those that were to go later than now can't have gone; they stay as they are. The last
+    leader's clock may have been ahead: its times are brought back first.
     """
+    bring_back(connection, now_ms)
     parameters = {"now": now_ms, "until": now_ms + milliseconds(wait), "note": TAKEN_OVER}
 
     def count(statement: str) -> int:
@@ -45,4 +48,4 @@ def cast_doubt(connection: Connection, now_ms: int, wait: timedelta) -> Doubted:
 
 
 _DOUBT = "UPDATE outbox SET state = 'unknown', next_at = :until, note = :note WHERE"
-_HOLD = "SET held_until = :until, next_at = max(next_at, :until) WHERE state = 'received'"
+_HOLD = "SET held_until = :until, next_at = :until WHERE state = 'received'"

@@ -93,20 +93,26 @@ def _zone_of_phone(phone: str) -> ZoneInfo | None:
 
 
 def _notices_today(connection: Connection, guest: bytes, zone: ZoneInfo, now: int) -> int:
-    midnight = datetime.combine(from_ms(now).astimezone(zone).date(), time(), tzinfo=zone)
+    today = datetime.combine(from_ms(now).astimezone(zone).date(), time(), tzinfo=zone)
+    # A clock that was ahead sent others on a day that is yet to come.
+    tomorrow = today + timedelta(days=1)
     row = connection.execute(
-        "SELECT count(*) AS n FROM outbox WHERE guest = ? AND sending_at >= ? AND kind = 'notice'",
-        (guest, to_ms(midnight.astimezone(UTC))),
+        "SELECT count(*) AS n FROM outbox WHERE guest = ? AND kind = 'notice' "
+        "AND sending_at >= ? AND sending_at < ?",
+        (guest, to_ms(today.astimezone(UTC)), to_ms(tomorrow.astimezone(UTC))),
     ).fetchone()
     return int(row["n"])
 
 
 def _room_at(connection: Connection, sent_as: SentAs, limit: int, now: int) -> datetime | None:
-    """When the limit-th last of this minute is a minute old; None if there is room."""
+    """When the limit-th last of this minute is a minute old; None if there is room.
+
+    What a clock that was ahead has sent by its own time is none of this minute.
+    """
     row = connection.execute(
-        "SELECT sending_at FROM outbox WHERE sent_as = ? AND sending_at > ? "
+        "SELECT sending_at FROM outbox WHERE sent_as = ? AND sending_at > ? AND sending_at <= ? "
         "ORDER BY sending_at DESC LIMIT 1 OFFSET ?",
-        (sent_as, now - milliseconds(MINUTE), limit - 1),
+        (sent_as, now - milliseconds(MINUTE), now, limit - 1),
     ).fetchone()
     return None if row is None else from_ms(row["sending_at"]) + MINUTE
 

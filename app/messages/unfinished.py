@@ -7,9 +7,14 @@ was lost, its worker died, or its time to wait is over.
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
+from app.messages.clocks import any_ahead, bring_back
 from app.messages.pausing import NOT_PAUSED
 from app.messages.settling import MovedHook, nobody
 from app.store.database import Database, milliseconds, now_ms
+
+log = structlog.get_logger()
 
 # One sweep's work; the next sweep takes the rest.
 SWEEP_LIMIT = 500
@@ -53,6 +58,8 @@ def sweep(
     may be an emergency. ``on_moved`` is told of sends that are left to a person.
     """
     now = now_ms()
+    if any_ahead(database, now):
+        _bring_back(database, now)
     if not _due(database, now):
         return Unfinished([], [])
     parameters = {
@@ -76,6 +83,12 @@ def sweep(
         messages=sorted(row["id"] for row in inbox),
         outbox=sorted(row["id"] for row in outbox),
     )
+
+
+def _bring_back(database: Database, now: int) -> None:
+    with database.transaction(durable=False) as connection:
+        rows = bring_back(connection, now)
+    log.warning("clock_was_ahead", rows=rows)
 
 
 def _due(database: Database, now: int) -> bool:
