@@ -11,14 +11,15 @@ from typing import Final
 
 import structlog
 
+from app.ha.caught_up import CatchingUp, LeadersBeat
 from app.ha.mirroring import portions
 from app.ha.peer import INTERVAL, NotTakenError, Peer
-from app.ha.spool import LONG_BEFORE, Named, Spool, Spooled
+from app.ha.spool import Named, Spool, Spooled
 from app.ha.spooled import Answered, Batch, Fate, Kind
 from app.leading import Leadership, Role
 from app.messages.leading import current, last_beat
 from app.settings import Settings
-from app.store.database import Connection, DatabaseError, open_copy, to_ms
+from app.store.database import Connection, DatabaseError, open_copy
 
 log = structlog.get_logger()
 PATH: Final = "/api/ha/events"
@@ -46,27 +47,30 @@ def pass_on(spool: Spool, peer: Peer, term: int, patience: timedelta) -> bool:
     return False
 
 
-def prune(spool: Spool, copy: Path) -> int:
+def prune(spool: Spool, copy: Path, catching_up: CatchingUp) -> int:
     """Forget what the copy of the leader's database has; how many rows that were.
 
-    And what the leader had so long before the copy's newest beat that the copy has seen it: it was
-    never committed there, or a guest was erased since. What a leader of an earlier term had, and
-    this one lacks, waits again: the database was restored to a moment before. The copy is read by
-    one short look: it may be gone, or another one, at any time.
+    And what the leader had so long ago that the copy has seen it: it was never committed there, or
+    a guest was erased since. What a leader of an earlier term had, and this one lacks, waits again:
+    the database was restored to a moment before. The copy is read by one short look: it may be
+    gone, or another one, at any time.
     """
     kept = spool.kept(_AT_ONCE)
     if not kept:
         return 0
     try:
         with closing(open_copy(copy)) as connection:
+            # The beat first: what is looked for after it is as new as it, or newer.
             term, beat = current(connection) or 0, last_beat(connection)
-            seen = 0 if beat is None else to_ms(beat.beat_at - LONG_BEFORE)
             lacking = [one for one in kept if not _has(connection, one)]
     except DatabaseError as error:
         log.info("copy_not_read", reason=type(error).__name__)
         return 0
+    if beat is not None:
+        catching_up.copied(LeadersBeat(term, beat.beat))
+    mark = spool.caught_up()
     again = {one.row_id for one in lacking if one.term < term}
-    stay = again | {one.row_id for one in lacking if one.at >= seen}
+    stay = again | {one.row_id for one in lacking if mark is None or not mark.covers(one)}
     if again:
         log.warning("leader_lacks", rows=len(again), term=term)
         spool.wait_again(again)
@@ -78,7 +82,8 @@ def prune(spool: Spool, copy: Path) -> int:
 class Forwarder:
     """The node's thread: while this node stands by, it forwards and prunes each second.
 
-    ``copy`` says where the follower's file is, None while there is none.
+    ``copy`` says where the follower's file is, None while there is none; ``leaders_beat`` what the
+    leader told just now, None while it isn't heard of.
     """
 
     def __init__(
@@ -87,11 +92,14 @@ class Forwarder:
         leadership: Leadership,
         spool: Spool,
         copy: Callable[[], Path | None],
+        leaders_beat: Callable[[], LeadersBeat | None],
     ) -> None:
         self._peer = Peer(settings, PATH, leadership)
         self._leadership = leadership
         self._spool = spool
         self._copy = copy
+        self._leaders_beat = leaders_beat
+        self._catching_up = CatchingUp(spool)
         self._is_stopping = False
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
@@ -127,8 +135,9 @@ class Forwarder:
             return
         if self._spool.count():
             pass_on(self._spool, self._peer, standing.term, INTERVAL)
+        self._catching_up.tend(self._leaders_beat())
         if (copy := self._copy()) is not None:
-            prune(self._spool, copy)
+            prune(self._spool, copy, self._catching_up)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import redis
 from app import steady
 from app.ha import known, redis_roles
 from app.ha.alerts import Troubles
+from app.ha.caught_up import LeadersBeat
 from app.ha.following import Following
 from app.ha.holding import Held, Lease
 from app.ha.journal import Journal
@@ -23,7 +24,7 @@ from app.ha.spool import Spool
 from app.ha.standing import OwnStanding
 from app.ha.staying import Staying
 from app.ha.watch import Watch
-from app.leading import Leadership, leadership_of
+from app.leading import Leadership, Role, leadership_of
 from app.lease import Seen
 from app.sealing import Seal
 from app.settings import Settings
@@ -123,6 +124,14 @@ class Machine:
         """The newest beat that the standby has; None while it isn't up, or copies nothing."""
         seen = self.peer_seen()
         return None if seen is None or not seen.report.is_ready else seen.report.beat
+
+    def leaders_beat(self) -> LeadersBeat | None:
+        """The newest beat of the other node's database, which leads; None: not heard of just now,
+        or it doesn't lead."""
+        seen = self.peer_seen()
+        if seen is None or seen.report.role is not Role.LEADER or seen.report.beat is None:
+            return None
+        return LeadersBeat(seen.report.term, seen.report.beat)
 
     def lag(self) -> float | None:
         """How many seconds this machine's copy is behind, by the leader's count of them."""

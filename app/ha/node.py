@@ -76,7 +76,9 @@ def run(settings: Settings) -> None:
 
 def _run_one_of_two(settings: Settings, stopping: threading.Event) -> None:
     machine = make_machine(settings)
-    forwarder = Forwarder(settings, machine.leadership, machine.spool, machine.following.copy)
+    forwarder = Forwarder(
+        settings, machine.leadership, machine.spool, machine.following.copy, machine.leaders_beat
+    )
     settle_heap()
     with ExitStack() as running:  # ended in reverse
         running.callback(_close, machine)

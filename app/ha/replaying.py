@@ -9,15 +9,15 @@ import structlog
 
 from app.commands import asked
 from app.commands.store import CameBy, Commands, Sender, Taken
-from app.ha.spool import LONG_BEFORE, Spool, Spooled
+from app.ha.spool import Spool, Spooled
 from app.ha.spooled import Entry, Kind
 from app.messages.events import InboundMessage
 from app.messages.inbox import Accepted, Inbox
-from app.messages.leading import last_beat
+from app.messages.leading import terms
 from app.providers.registry import WEBHOOKS
 from app.sealing import Seal
 from app.settings import ProviderName
-from app.store.database import Connection, Database, to_ms
+from app.store.database import Connection, Database
 from app.work.jobs import Job
 
 log = structlog.get_logger()
@@ -92,12 +92,13 @@ def replay(database: Database, seal: Seal, spool: Spool, held_until: datetime) -
     nothing.
 
     What was offered to the last leader is held until ``held_until`` (aware). What can't be read
-    stays. Not accepted is what the last leader had long before its newest beat in the database: if
-    that lacks it, a guest was erased since.
+    stays. Not accepted is what the copy had seen in the last leader's term: if the database lacks
+    it, a guest was erased since.
     """
-    beat = last_beat(database.connection)
-    if beat is not None:
-        spool.forget(to_ms(beat.beat_at - LONG_BEFORE))
+    mark = spool.caught_up()
+    # This leader's own term, if it has begun, and the one before.
+    if mark is not None and mark.term in {one.term for one in terms(database.connection, 2)}:
+        spool.forget(mark)
     accepting = Accepting(database, seal, _NO_GRACE)
     replayed = Replayed()
     after = 0

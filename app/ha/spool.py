@@ -6,34 +6,26 @@ the copy of the database here has it too. ``offered``: the leader may have it, a
 it. Several gateway processes and the node use it at once.
 """
 
-import fcntl
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from app.ha.spool_file import make_file
 from app.ha.spooled import MANY, Entry, Kind, Told
 from app.sealing import Seal, SealError
 from app.store.database import (
     Connection,
     Database,
-    DatabaseError,
     Row,
-    StoreError,
-    connect,
     now_ms,
 )
 
 log = structlog.get_logger()
-# After that long a beat of the leader's database says that what it had is in there, or is to be in
-# there no more: the clocks of the nodes may be apart by what their signatures bear, and then some.
-LONG_BEFORE: Final = timedelta(minutes=15)
 
 
 class State(StrEnum):
@@ -69,6 +61,20 @@ class Named:
 
 
 @dataclass(frozen=True)
+class CaughtUp:
+    """All that the leader of ``term`` had up to the row ``row_id``, and kept here by ``at`` (ms, by
+    this machine's clock), the copy has seen (see `app.ha.caught_up`)."""
+
+    row_id: int
+    at: int
+    term: int
+
+    def covers(self, row: Named) -> bool:
+        """Whether the copy has seen it. One that came again since is newer than its number."""
+        return row.row_id <= self.row_id and row.at <= self.at and row.term == self.term
+
+
+@dataclass(frozen=True)
 class Took:
     """What became of an entry: its row; whether it has this content; a command's id there."""
 
@@ -86,7 +92,7 @@ class Spool:
 
     def __init__(self, path: Path, seal: Seal) -> None:
         self._seal = seal
-        _make(path)
+        make_file(path)
         self.database = Database(path)
 
     def keep(self, entry: Entry, term: int, *, mirrored: bool = False) -> Took:
@@ -188,10 +194,29 @@ class Spool:
         """Forget these, unless they came again meanwhile."""
         self._each("DELETE FROM spool WHERE state = 'kept' AND id = ?", row_ids)
 
-    def forget(self, before: int) -> None:
-        """Forget what the leader has had since before then (ms)."""
+    def last_id(self) -> int:
+        """The highest number that a row had; 0 before the first."""
+        row = self.database.one("SELECT seq FROM sqlite_sequence WHERE name = 'spool'")
+        return 0 if row is None else int(row["seq"])
+
+    def note(self, mark: CaughtUp) -> None:
+        """Note how far the copy has caught up."""
         with self.database.transaction(durable=False) as connection:
-            connection.execute("DELETE FROM spool WHERE state = 'kept' AND at < ?", (before,))
+            connection.execute(_NOTE, asdict(mark))
+
+    def caught_up(self) -> CaughtUp | None:
+        """How far the copy has caught up, as far as is known."""
+        row = self.database.one("SELECT row_id, at, term FROM caught_up WHERE id = 1")
+        return None if row is None else CaughtUp(row["row_id"], row["at"], row["term"])
+
+    def forget(self, mark: CaughtUp) -> None:
+        """Forget what the mark covers."""
+        with self.database.transaction(durable=False) as connection:
+            connection.execute(
+                "DELETE FROM spool "
+                "WHERE state = 'kept' AND id <= :row_id AND at <= :at AND term = :term",
+                asdict(mark),
+            )
 
     def remove(self, row_ids: Iterable[int]) -> None:
         """Forget these: they are in the database here, which is the leader's."""
@@ -226,47 +251,14 @@ class Spool:
         return Spooled(row["id"], entry, state, bool(row["offered"]), row["at"], row["term"])
 
 
-def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Gateways and node start together: one makes it, the others wait.
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            with closing(connect(path)) as connection:
-                path.chmod(0o600)
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-        except DatabaseError as error:
-            raise StoreError(
-                f"{path} can't be opened: {error}. It holds what this node took while another led: "
-                "keep it, with its -wal, and move both away; a new one is made."
-            ) from error
-
-
 def _context(key: str) -> str:
     return f"spool.sealed:{key}"
 
 
-# Numbers are never given twice: whoever asks for what came after a row must not miss one.
-_SCHEMA: Final = (
-    """
-    CREATE TABLE IF NOT EXISTS spool (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        kind TEXT NOT NULL CHECK (kind IN ('webhook', 'command')),
-        key TEXT NOT NULL,
-        digest BLOB NOT NULL,                -- of a command's content
-        names TEXT NOT NULL,                 -- JSON: what the desk's tables know it by
-        sealed BLOB NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'kept')),
-        offered INTEGER NOT NULL,
-        told TEXT,                           -- JSON: the leader's word on it
-        at INTEGER NOT NULL,                 -- when it came to its state
-        term INTEGER NOT NULL,
-        UNIQUE (kind, key)
-    )
-    """,
-    "CREATE INDEX IF NOT EXISTS spool_waiting ON spool (id) WHERE state = 'waiting'",
-)
+_NOTE: Final = """
+INSERT INTO caught_up (id, row_id, at, term) VALUES (1, :row_id, :at, :term)
+ON CONFLICT (id) DO UPDATE SET row_id = :row_id, at = :at, term = :term
+"""
 
 _INSERT: Final = """
 INSERT INTO spool (kind, key, digest, names, sealed, state, offered, at, term)

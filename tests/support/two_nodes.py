@@ -150,7 +150,8 @@ class Node:
         settings = Settings.model_validate(
             {name.removeprefix("PORTIERE_").lower(): v for name, v in self.stack.env.items()}
         )
-        forwarder = Forwarder(settings, Kept(self.standing_file), self.spool, lambda: copy)
+        standing = Kept(self.standing_file)
+        forwarder = Forwarder(settings, standing, self.spool, lambda: copy, lambda: None)
         forwarder.start()
         try:
             yield forwarder

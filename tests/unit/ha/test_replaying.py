@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.ha.replaying import replay
-from app.ha.spool import LONG_BEFORE, Spool, State
+from app.ha.spool import CaughtUp, Spool, State
 from app.ha.spooled import Entry, Kind
 from app.messages import leading
 from app.messages.inbox import Inbox
@@ -111,18 +111,30 @@ def test_what_this_release_can_t_read_stays_and_holds_up_nobody(
 
 
 def test_a_guest_who_was_erased_since_does_not_come_back(database: Database, spool: Spool) -> None:
-    """Kept by the leader long before its newest beat, and not in its database any more."""
+    """The copy has seen what the last leader had of it, and has it no more."""
     spool.keep(event("di un'ospite cancellata"), 1, mirrored=True)
-    waiting = event("di un'altra")
+    waiting, later = event("di un'altra"), event("di una terza")
     spool.keep(waiting, 1)
-    long_ago = now_ms() - int(LONG_BEFORE.total_seconds() * 1000) - 1000
-    with spool.database.transaction() as connection:
-        connection.execute("UPDATE spool SET at = ?", (long_ago,))
+    spool.note(CaughtUp(spool.last_id(), now_ms(), term=1))
+    spool.keep(later, 1, mirrored=True)
     with database.transaction() as connection:
         leading.begin_term(connection, 1, "mac", "first")
-        leading.beat(connection)
+        leading.begin_term(connection, 2, "vps", "failover")
     replay(database, SEAL, spool, LONG_AGO)
-    assert inbox(database) == names(waiting)
+    assert inbox(database) == names(waiting, later)
+
+
+def test_what_a_restored_database_lacks_is_accepted(database: Database, spool: Spool) -> None:
+    """The leader began another term with it, and was lost before this node looked."""
+    entry = event("uno")
+    spool.keep(entry, 1, mirrored=True)
+    spool.note(CaughtUp(spool.last_id(), now_ms(), term=1))
+    with database.transaction() as connection:
+        leading.begin_term(connection, 1, "mac", "first")
+        leading.begin_term(connection, 2, "mac", "restored")
+        leading.begin_term(connection, 3, "vps", "failover")
+    replay(database, SEAL, spool, LONG_AGO)
+    assert inbox(database) == names(entry)
 
 
 def _replay_in_child(directory: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from app.commands.asked import read
 from app.commands.store import CameBy, Sender
 from app.ha.mirroring import portions
-from app.ha.spool import Spool, State
+from app.ha.spool import CaughtUp, Spool, State
 from app.ha.spooled import MANY, MOST_IN_ONE, Entry, Fate, Kind, Told
 from app.sealing import Seal
 from app.store.database import StoreError, now_ms
@@ -188,7 +188,7 @@ def test_what_came_again_is_not_pruned(spool: Spool) -> None:
     spool.taken([row_id], 1)
     spool.keep(webhook("a"), 1)
     spool.prune([row_id])
-    spool.forget(before=now_ms() + 1000)
+    spool.forget(CaughtUp(row_id, now_ms() + 1000, term=1))
     assert spool.count() == 1
 
 
