@@ -146,7 +146,10 @@ def turn(machine: Machine) -> None:
         machine.rest_until = steady.now() + REST.total_seconds()
     finally:
         machine.doing = None
-    reporting.write_view(machine)
+    try:
+        reporting.write_view(machine)
+    except OSError as error:  # on a full disk there is no telling how one stands, but one stands
+        log.error("view_not_written", reason=str(error))
 
 
 def _situation(machine: Machine) -> Situation:

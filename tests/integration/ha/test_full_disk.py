@@ -9,7 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.ha import view
+from app.ha.node import turn
+from app.leading import Role
 from tests.support.both_machines import BothMachines, Host, both_machines
+from tests.support.one_node import one_node
 from tests.support.processes import eventually
 from tests.support.restored import mark, marks, restore
 from tests.support.small_disk import small_disk
@@ -119,3 +123,15 @@ def test_a_leader_with_a_full_disk_takes_nothing_it_can_not_keep_and_loses_nothi
         assert marks(pair.vps) == ["a", "b"]
         assert pair.replies()[later] == 1
         pair.stop()
+
+
+def test_a_node_outlives_a_full_disk(tmp_path: Path) -> None:
+    """Nobody starts it again at once, and its lease runs on."""
+    with small_disk(tmp_path / "small", DISK) as disk, one_node(disk) as node:
+        node.lead()
+        term = node.term
+        before = view.read(node.machine.directory)
+        with full(disk):
+            turn(node.machine)
+        node.turn_until(lambda: view.read(node.machine.directory) != before, "it tells again")
+        assert (node.machine.standing.now.role, node.term) == (Role.LEADER, term)
