@@ -1,7 +1,6 @@
 """What sending over HTTP has in common, whoever the provider is."""
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -22,8 +21,6 @@ _ABOUT_TO_WRITE = frozenset(
 )
 # A refused key is mended by whoever looks after it; the guest's answer should survive that.
 KEY_WAIT = timedelta(minutes=1)
-# Retry-After longer than this would be a misreading: WhatsApp's windows are minutes.
-LONGEST_RETRY_AFTER = timedelta(minutes=15)
 
 # What WhatsApp shows as buttons; more become a list.
 MOST_BUTTONS = 3
@@ -75,18 +72,6 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def retry_after(headers: httpx.Headers) -> timedelta | None:
-    """``Retry-After`` in seconds or as a date (RFC 9110, 10.2.3); None if there is none."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(timedelta(seconds=int(value[:9])), LONGEST_RETRY_AFTER)
-    try:
-        wait = parsedate_to_datetime(value) - datetime.now(UTC)
-    except (ValueError, TypeError):
-        return None
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
 
 
 def spelled_out(message: Text) -> Text:

@@ -27,11 +27,11 @@ from app.providers.sending import (
     json_object,
     make_client,
     post,
-    retry_after,
     spelled_out,
 )
 from app.providers.spoki_events import METADATA_KEY, provider_id
 from app.providers.whatsapp_codes import send_error
+from app.retry_after import retry_after
 
 NO_CREDIT = "spoki::1029"
 # Somebody has to pay first, and the guest's answer should survive that.

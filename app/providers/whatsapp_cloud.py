@@ -28,11 +28,11 @@ from app.providers.sending import (
     json_object,
     make_client,
     post,
-    retry_after,
     spelled_out,
 )
 from app.providers.whatsapp_cloud_statuses import CALLBACK_DATA
 from app.providers.whatsapp_codes import send_error
+from app.retry_after import retry_after
 
 
 class WhatsAppCloud:
