@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.backup.kinds import Kind
-from app.whole_file import write_durably
+from app.durable import write_durably
 
 
 class _Model(BaseModel):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from app.whole_file import write_durably
+from app.durable import write_durably
 
 # Beside the database: all that it had is handed over, and this is what became of it.
 MARKER: Final = "handed-over.json"

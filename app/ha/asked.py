@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import steady
-from app.whole_file import write_durably
+from app.durable import write_durably
 
 # Longer than a node takes to come up, shorter than it takes to forget what one asked for.
 VOID_AFTER: Final = timedelta(minutes=10)

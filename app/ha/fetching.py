@@ -1,6 +1,5 @@
 """A point that is gone back to, fetched and checked before anything is stopped."""
 
-import os
 import shutil
 from contextlib import closing
 from datetime import datetime
@@ -12,6 +11,7 @@ from app.backup.points import Point, Saved
 from app.backup.restic import BackupError
 from app.backup.soundness import SoundnessError, check_database
 from app.backup.staging import DATABASE, RDB
+from app.durable import sync_path
 from app.ha.restoring import RestoreError, UnusableError, restore
 from app.messages.leading import last_beat
 from app.settings import Settings
@@ -40,7 +40,8 @@ def fetch_database(settings: Settings, point: Point, to: Path) -> Path:
         # Its WAL, of which there is nothing left to play into it.
         for beside in (f"{DATABASE}-wal", f"{DATABASE}-shm"):
             (to / beside).unlink(missing_ok=True)
-        _to_disk(path)
+        path.chmod(0o600)
+        sync_path(path)
     except (UnusableError, restic.DamagedError, soundness.DamagedError) as error:
         raise DamagedPointError(str(error)) from error
     except (RestoreError, BackupError, SoundnessError, OSError) as error:
@@ -76,9 +77,3 @@ def _restore(settings: Settings, saved: Saved, to: Path) -> None:
     to.mkdir(mode=0o700, parents=True)
     restic.restore(restic.repository(settings, saved.repository), saved.snapshot.id, to)
     check_manifest(to)
-
-
-def _to_disk(path: Path) -> None:
-    path.chmod(0o600)
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -18,6 +18,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app import steady
+from app.durable import sync
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -137,7 +138,7 @@ class Journal:
                 file.write(line)
                 file.flush()
                 if durable:
-                    os.fsync(file.fileno())
+                    sync(file.fileno())
 
 
 class Run:

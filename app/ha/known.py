@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.whole_file import write_durably
+from app.durable import write_durably
 
 
 class Known(BaseModel):

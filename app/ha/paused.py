@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.whole_file import write_durably
+from app.durable import write_durably
 
 _FILE: Final = "paused.json"
 

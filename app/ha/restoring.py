@@ -1,6 +1,5 @@
 """A database made of what was replicated, and put where the old one was."""
 
-import fcntl
 import os
 import shutil
 from contextlib import closing
@@ -10,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from app.durable import sync_path
 from app.ha import litestream
 from app.settings import Settings
 from app.store.database import DatabaseError, log_of, open_copy
@@ -49,9 +49,9 @@ def restore(
         _remove(new)
         _run(settings, term, new, _until(txid, at))
         new.chmod(0o600)
-        _sync(new)
+        sync_path(new)
         new.replace(to)
-        _sync(to.parent)
+        sync_path(to.parent)
     except OSError as error:
         raise RestoreError(f"{to} can't be written: {error}. Make room, then try again") from error
     finally:
@@ -73,7 +73,7 @@ def put_in_place(new: Path, database: Path) -> None:
             beside.unlink(missing_ok=True)
         _forget_litestream(database)
         new.replace(database)
-        _sync(database.parent)
+        sync_path(database.parent)
     except OSError as error:
         raise RestoreError(f"{new} can't become {database}: {error}") from error
 
@@ -97,7 +97,7 @@ def set_aside(
         hidden = _hidden(database)
         if hidden.exists():
             hidden.replace(to / hidden.name)
-        _sync(database.parent)
+        sync_path(database.parent)
     except OSError as error:
         raise RestoreError(f"{database} can't be moved to {to}: {error}") from error
     log.info("set_aside", term=term, to=str(to))
@@ -116,7 +116,7 @@ def put_back(aside: Path, database: Path) -> None:
         _remove(database)
         _move(aside, database.parent)
         _forget_litestream(database)
-        _sync(database.parent)
+        sync_path(database.parent)
     except OSError as error:
         raise RestoreError(f"{aside} can't be put back to {database}: {error}") from error
 
@@ -202,7 +202,7 @@ def _move(database: Path, to: Path) -> None:
     for path in files:
         (to / path.name).unlink(missing_ok=True)
         os.link(path, to / path.name)
-    _sync(to)
+    sync_path(to)
     for path in files:
         path.unlink()
 
@@ -224,16 +224,3 @@ def _hidden(database: Path) -> Path:
 def _forget_litestream(database: Path) -> None:
     if _hidden(database).exists():
         shutil.rmtree(_hidden(database))
-
-
-def _sync(path: Path) -> None:
-    """On the disk, whatever happens to the power; on a Mac fsync stops at the drive's cache."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        full = getattr(fcntl, "F_FULLFSYNC", None)
-        if full is None:
-            os.fsync(descriptor)
-        else:
-            fcntl.fcntl(descriptor, full)
-    finally:
-        os.close(descriptor)

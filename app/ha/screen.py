@@ -150,11 +150,8 @@ def _spooled(view: View) -> str:
 
 
 def _redis(view: View) -> str:
-    followers = ""
-    if view.redis_followers is not None:
-        followers = f" with {view.redis_followers or 'no'} copy in step"
     other = view.peer_report.redis if view.peer_report else "not known"
-    return f"{view.node} {view.redis}{followers}, {view.peer} {other}"
+    return f"{view.node} {view.redis}, {view.peer} {other}"
 
 
 def _doing(view: View, runs: Sequence[Past]) -> str | None:

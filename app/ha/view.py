@@ -30,10 +30,9 @@ class View(BaseModel):
     answers. ``lag``, ``lag_rows``: how far the standby's copy is behind, the latter in
     transactions; ``alone``: events that the leader accepted while the other was down and that are
     in no copy yet. ``spooled``: events in this node's own spool that the leader lacks.
-    ``redis``: primary, replica, or what is wrong; ``redis_followers``: replicas in step.
-    ``replication``: where replication is at (term, transaction), ``follows``: whether the standby's
-    copy is being followed. ``damage``: what is wrong with the database, where the
-    node can't mend it.
+    ``redis``: primary, replica, or what is wrong. ``replication``: where replication is at (term,
+    transaction), ``follows``: whether the standby's copy is being followed. ``damage``: what is
+    wrong with the database, where the node can't mend it.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -56,7 +55,6 @@ class View(BaseModel):
     alone: int = 0
     spooled: int = 0
     redis: str = "unknown"
-    redis_followers: int | None = None
     replication: str | None = None
     follows: bool = False
     is_ready: bool = False

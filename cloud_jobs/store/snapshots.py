@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.engine import URL, make_url
 
+from app.durable import sync_path
 from cloud_jobs.store.database import BUSY, StoreError
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def make_snapshot(url: str, to: Path) -> None:
             _of_sqlite(parsed, new)
         else:
             _of_postgres(parsed, new)
-        _sync(new)
+        sync_path(new)
         new.replace(to)
-        _sync(to.parent)
+        sync_path(to.parent)
     except OSError as error:
         raise StoreError(
             f"{to} can't be written: {error}. Make room there, and let this user write to it"
@@ -101,11 +102,3 @@ def _run(name: str, arguments: list[str], secret: dict[str, str]) -> None:
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it said nothing"]
         raise StoreError(f"{name}: {lines[-1]}. The last snapshot is kept")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

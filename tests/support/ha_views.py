@@ -39,7 +39,6 @@ def of_leader(**given: Any) -> View:
         "lag": 0.3,
         "lag_rows": 2,
         "redis": "primary",
-        "redis_followers": 1,
         "replication": "7/4711",
     }
     return View.model_validate({**parts, **given})

@@ -33,7 +33,7 @@ LAYERS = (
         "retry_after",
         "channels",
         "web",
-        "whole_file",
+        "durable",
     ),
     ("store",),
     ("guests",),
