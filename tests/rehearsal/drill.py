@@ -7,10 +7,8 @@ may stay without an answer, and none be answered twice.
 Exit 0: every promise was kept. 1: one was broken. 2: it could not be run.
 """
 
-import argparse
 import json
 import random
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -21,17 +19,15 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-import typer
-
 from app.ha.journal import Entry
-from tests.rehearsal import cluster, faults, hosts
+from tests.rehearsal import cluster, hosts
 from tests.rehearsal.accounts import Account, Outside, Talk, talking
 from tests.rehearsal.cluster import MAC, VPS, Node
+from tests.rehearsal.drilling import BUILD, RETURN_PATIENCE, SETTLE_PATIENCE, Drill, begin
 from tests.rehearsal.layout import PROJECT
 from tests.rehearsal.shell import RehearsalError, run
 from tests.rehearsal.verdict import first_reply, longest_pause
 
-BUILD: Final = PROJECT / "build"
 RESULTS: Final = BUILD / "failover-drill.json"
 
 # Promise P4 (docs/failover.md).
@@ -41,12 +37,11 @@ PAUSES_AT_MOST: Final = 30.0
 # How long is waited before something is called broken: longer than the promises, so that the
 # results say by how much they were missed.
 ANSWER_PATIENCE: Final = 180.0
-# Boot, rejoin, and the calm that the preferred node waits for (PORTIERE_HA_CALM).
-RETURN_PATIENCE: Final = 600.0
-SETTLE_PATIENCE: Final = 180.0
 # How long guests talk from the VPS's first reply until the power is back, in seconds.
 TALK_ON: Final = 15.0
-# Messages a second while the Mac comes back: enough to see a pause, and too few to make each cut's
+# Messages a second.
+RATE: Final = 10.0
+# The same while the Mac comes back: enough to see a pause, and too few to make each cut's
 # database, which the Mac fetches, much larger than the last one's.
 RETURN_RATE: Final = 2.0
 # How long it is looked on once the Mac has answered, in seconds.
@@ -103,47 +98,23 @@ class Cut:
 
 
 def main() -> None:
-    """Read the arguments and drill."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cuts", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=10.0, help="messages a second")
-    parser.add_argument("--seed", type=int, default=None, help="of an earlier drill, to repeat it")
-    given = parser.parse_args()
-    # Broken off by either signal, it ends what it began.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
-    print(f"{given.cuts} cuts, {given.rate:g} messages a second, seed {seed}", flush=True)
-    try:
-        outside = ready()
-    except RehearsalError as error:
-        typer.echo(f"the drill can't be run: {error}", err=True)
-        raise SystemExit(2) from error
-    cuts = _drill(outside, given.cuts, given.rate, random.Random(seed))
-    write(RESULTS, cuts, seed, given.rate)
+    """Drill."""
+    drill = begin(__doc__, "cuts", RATE)
+    cuts = _drill(drill)
+    write(RESULTS, cuts, drill.seed, drill.rate)
     print(summary(cuts))
-    raise SystemExit(verdict(cuts, given.cuts))
+    raise SystemExit(verdict(cuts, drill.rounds))
 
 
-def ready() -> Outside:
-    """See that hosts and cluster are as a drill needs them."""
-    hosts.leader(MAC.host)
-    if cut := faults.current():
-        raise RehearsalError(f"cut: {', '.join(cut)}; `tests/rehearsal/ctl heal` mends it")
-    if who := cluster.who_is_paused():
-        raise RehearsalError(f"{' and '.join(who)} paused: `portiere ha resume` there goes on")
-    outside = cluster.outside()
-    cluster.await_well(RETURN_PATIENCE)
-    return outside
-
-
-def _drill(outside: Outside, cuts: int, rate: float, chance: random.Random) -> list[Cut]:
+def _drill(drill: Drill) -> list[Cut]:
     """Cut after cut; the first after which the cluster isn't well again is the last."""
+    chance = drill.chance()
     done = []
-    for number in range(1, cuts + 1):
+    for number in range(1, drill.rounds + 1):
         cut = Cut(number)
         done.append(cut)
         try:
-            power_cut(cut, outside, rate, chance)
+            power_cut(cut, drill.outside, drill.rate, chance)
         except RehearsalError as error:
             cut.failed = str(error)
         print(cut.line, flush=True)

@@ -7,12 +7,10 @@ what its door took meanwhile. Compared with what stood on the disk that was lost
 Exit 0: every promise was kept. 1: one was broken. 2: it could not be run.
 """
 
-import argparse
 import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -26,12 +24,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-import typer
-
 from tests.rehearsal import cluster, hosts
 from tests.rehearsal.accounts import Outside, Talk, talking
 from tests.rehearsal.cluster import MAC, on
-from tests.rehearsal.drill import BUILD, RETURN_PATIENCE, SETTLE_PATIENCE, ready
+from tests.rehearsal.drilling import BUILD, RETURN_PATIENCE, SETTLE_PATIENCE, Drill, begin
 from tests.rehearsal.layout import PROJECT
 from tests.rehearsal.shell import RehearsalError, run
 from tests.rehearsal.tags import play
@@ -100,34 +96,22 @@ class Kill:
 
 
 def main() -> None:
-    """Read the arguments and drill."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=RATE, help="messages a second")
-    parser.add_argument("--seed", type=int, default=None, help="of an earlier drill, to repeat it")
-    given = parser.parse_args()
-    # Broken off by either signal, it ends what it began.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
-    print(f"{given.kills} kills, {WRITES_A_SECOND} writes a second, seed {seed}", flush=True)
-    try:
-        outside = ready()
-    except RehearsalError as error:
-        typer.echo(f"the drill can't be run: {error}", err=True)
-        raise SystemExit(2) from error
+    """Drill."""
+    drill = begin(__doc__, "kills", RATE)
     with cluster.paused():
-        kills = list(_drill(outside, given.kills, given.rate, random.Random(seed)))
-    _write(kills, seed)
+        kills = list(_drill(drill))
+    _write(kills, drill.seed)
     print(_summary(kills))
-    raise SystemExit(0 if len(kills) == given.kills and not _broken(kills) else 1)
+    raise SystemExit(0 if len(kills) == drill.rounds and not _broken(kills) else 1)
 
 
-def _drill(outside: Outside, kills: int, rate: float, chance: random.Random) -> Iterator[Kill]:
+def _drill(drill: Drill) -> Iterator[Kill]:
     """Kill after kill; the first after which the cluster isn't well again is the last."""
-    for number in range(1, kills + 1):
+    chance = drill.chance()
+    for number in range(1, drill.rounds + 1):
         kill = Kill(number)
         try:
-            _lose_and_restore(kill, outside, rate, chance)
+            _lose_and_restore(kill, drill.outside, drill.rate, chance)
         except RehearsalError as error:
             kill.failed = str(error)
         print(kill.line, flush=True)

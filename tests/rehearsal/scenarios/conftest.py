@@ -15,14 +15,8 @@ import pytest
 from tests.rehearsal import cluster, faults, hosts
 from tests.rehearsal.accounts import Account, Outside, Talk, talking
 from tests.rehearsal.cluster import MAC, VPS, Node
-from tests.rehearsal.drill import (
-    ANSWER_PATIENCE,
-    BUILD,
-    RETURN_PATIENCE,
-    SETTLE_PATIENCE,
-    await_reply,
-    replies_by,
-)
+from tests.rehearsal.drill import ANSWER_PATIENCE, await_reply, replies_by
+from tests.rehearsal.drilling import BUILD, RETURN_PATIENCE, SETTLE_PATIENCE
 from tests.rehearsal.verdict import longest_pause
 
 LONG = bool(os.environ.get("LONG"))

@@ -8,7 +8,8 @@ import pytest
 from tests.rehearsal import cluster, hosts, tags
 from tests.rehearsal.accounts import talking
 from tests.rehearsal.cluster import MAC, VPS, Node, on
-from tests.rehearsal.drill import ANSWERS_WITHIN, PAUSES_AT_MOST, RETURN_PATIENCE, SETTLE_PATIENCE
+from tests.rehearsal.drill import ANSWERS_WITHIN, PAUSES_AT_MOST
+from tests.rehearsal.drilling import RETURN_PATIENCE, SETTLE_PATIENCE
 from tests.rehearsal.scenarios.conftest import Scene
 
 WAITING = 10_000

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from tests.rehearsal import cluster
-from tests.rehearsal.drill import BUILD, Cut, power_cut
+from tests.rehearsal.drill import Cut, power_cut
+from tests.rehearsal.drilling import BUILD
 from tests.rehearsal.testinfra.conftest import ENVIRONMENT
 
 pytestmark = [
