@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,6 +103,10 @@ class Mac:
         lines = (self.root / "releases/asked").read_text().splitlines()
         return [" ".join(line.split()[:-2]) for line in lines]
 
+    def looked_at(self) -> list[str]:
+        """Which releases' gateways were asked for their health, in order."""
+        return (self.root / "health").read_text().split()
+
     def restarts(self) -> int:
         """How often the gateway was started anew."""
         file = self.root / "pids/app.portiere.gateway"
@@ -153,6 +158,9 @@ def mac(tmp_path: Path) -> Iterator[Mac]:
         def do_GET(self) -> None:
             current = (tmp_path / "current").readlink()
             says = json.loads((current / "says.json").read_text())
+            with (tmp_path / "health").open("a") as log:
+                print(current.name, file=log)
+            time.sleep(says.get("takes", 0))
             well = says["health"] == "ok"
             role = says.get("role", "standby")
             body = {"status": says["health"], "version": current.name.split("+")[0], "role": role}
@@ -227,6 +235,15 @@ def test_one_that_fails_in_use_goes_back_with_its_settings(mac: Mac) -> None:
     assert f"{NEW} failed after it was put into use, and was marked as bad" in text
     assert f"mac went back by itself: {OLD} serves again" in text
     assert (mac.uses(), mac.restarts(), mac.marked()) == ((OLD, "old"), 1, [NEW])
+
+
+def test_one_that_answers_slowly_is_not_waited_for_any_longer(mac: Mac) -> None:
+    """Guests wait meanwhile: the patience is in seconds, not in answers."""
+    mac.has(NEW, health="failing", takes=3)
+    code, text = mac.play("deploy", NEW, desk_patience=2)
+    assert code != 0
+    assert f"mac went back by itself: {OLD} serves again" in text
+    assert mac.looked_at() == [NEW, OLD]
 
 
 def test_a_leader_s_gateway_must_serve_as_the_leader_s(mac: Mac) -> None:
