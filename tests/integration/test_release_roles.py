@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
 from threading import Thread
 from typing import Any
 
@@ -235,6 +236,8 @@ def test_one_that_fails_in_use_goes_back_with_its_settings(mac: Mac) -> None:
     assert f"{NEW} failed after it was put into use, and was marked as bad" in text
     assert f"mac went back by itself: {OLD} serves again" in text
     assert (mac.uses(), mac.restarts(), mac.marked()) == ((OLD, "old"), 1, [NEW])
+    # Before, whether it could come back; then with the settings that it had, and with no others.
+    assert mac.asked().count(f"{OLD} check") == 2
 
 
 def test_one_that_answers_slowly_is_not_waited_for_any_longer(mac: Mac) -> None:
@@ -244,6 +247,15 @@ def test_one_that_answers_slowly_is_not_waited_for_any_longer(mac: Mac) -> None:
     assert code != 0
     assert f"mac went back by itself: {OLD} serves again" in text
     assert mac.looked_at() == [NEW, OLD]
+
+
+def test_one_that_does_not_even_start_is_not_waited_for_as_a_slow_one(mac: Mac) -> None:
+    with socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        code, text = mac.play("deploy", NEW, desk_gateway_port=closed.getsockname()[1])
+    assert code != 0
+    assert "The gateway could not be talked to" in (mac.root / f"releases/{NEW}.bad").read_text()
+    assert (mac.uses(), mac.marked()) == ((OLD, "old"), [NEW]), text
 
 
 def test_a_leader_s_gateway_must_serve_as_the_leader_s(mac: Mac) -> None:
