@@ -84,6 +84,15 @@ def failover(db: Database) -> None:
         db.execute(statement)
 
 
+@additive
+def open_reports(db: Database) -> None:
+    """The provider's reports that are to be applied: looked for five times a second."""
+    # By `inbox_guest` each look went through all reports that there ever were.
+    db.execute(
+        "CREATE INDEX inbox_open_reports ON inbox (id) WHERE state = 'received' AND guest IS NULL"
+    )
+
+
 _INBOX_AND_OUTBOX = (
     """
     CREATE TABLE inbox (
