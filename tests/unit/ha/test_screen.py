@@ -61,7 +61,7 @@ def shown(view: View, pause: Pause | None = None, runs: Sequence[Past] = ()) -> 
                 "copy 0.3 s and 2 transactions behind on vps",
                 "at risk nothing; what was sent in the last 0.3 s",
                 "spooled mac none, vps none",
-                "redis mac primary with 1 copy in step, vps replica",
+                "redis mac primary, vps replica",
             ],
         ),
         (
