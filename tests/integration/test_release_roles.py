@@ -230,22 +230,15 @@ def test_one_that_does_not_serve_is_marked_before_anything_is_touched(mac: Mac) 
 
 
 def test_one_that_fails_in_use_goes_back_with_its_settings(mac: Mac) -> None:
-    mac.has(NEW, health="failing")
-    code, text = mac.play("deploy", NEW)
+    """Guests wait meanwhile: the patience is in seconds, not in answers, which may be slow."""
+    mac.has(NEW, health="failing", takes=3)
+    code, text = mac.play("deploy", NEW, desk_patience=2)
     assert code != 0
     assert f"{NEW} failed after it was put into use, and was marked as bad" in text
     assert f"mac went back by itself: {OLD} serves again" in text
     assert (mac.uses(), mac.restarts(), mac.marked()) == ((OLD, "old"), 1, [NEW])
     # Before, whether it could come back; then with the settings that it had, and with no others.
     assert mac.asked().count(f"{OLD} check") == 2
-
-
-def test_one_that_answers_slowly_is_not_waited_for_any_longer(mac: Mac) -> None:
-    """Guests wait meanwhile: the patience is in seconds, not in answers."""
-    mac.has(NEW, health="failing", takes=3)
-    code, text = mac.play("deploy", NEW, desk_patience=2)
-    assert code != 0
-    assert f"mac went back by itself: {OLD} serves again" in text
     assert mac.looked_at() == [NEW, OLD]
 
 
