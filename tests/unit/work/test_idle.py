@@ -36,6 +36,11 @@ HISTORY = (
            'discarded', 'push', n, n FROM numbers
     """,
     """
+    INSERT INTO cloud_events (event_id, name, sealed_payload, state, created_at, waiting_since,
+                              delivered_at)
+    SELECT 'v' || :n || '-' || n, 'message.received', 'x', 'delivered', n, n, n FROM numbers
+    """,
+    """
     INSERT INTO alerts (key, kind, sealed_text, urgent, created_at)
     SELECT 'a' || :n || '-' || n, 'peer_down', 'x', 0, n FROM numbers
     """,
