@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.ha import replacing
 from app.ha.asides import DAMAGED
+from app.ha.replacing import Phase
 from app.store import damage
 from app.store.database import open_copy, open_database
 from tests.support.both_machines import BothMachines, Host, both_machines
@@ -48,8 +50,11 @@ def arrivals(host: Host) -> list[str]:
 
 
 def is_mended(host: Host) -> bool:
-    """Whether it leads, and what was damaged is set aside."""
-    return host.leads() and any((host.directory / "data/ha/aside").glob(f"term-*/{DAMAGED}"))
+    """Whether it leads with another database than the damaged one, which is kept for ever."""
+    now = replacing.read(host.directory / "data/ha")
+    if now is None or now.phase is not Phase.DONE:
+        return False
+    return host.leads() and (now.aside / DAMAGED).exists()
 
 
 def test_a_guest_is_answered_and_every_booking_is_there(pair: BothMachines) -> None:
