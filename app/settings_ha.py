@@ -103,6 +103,11 @@ class HaSettings(BaseSettings):
         timedelta(seconds=30),
         description="How long the leader's Redis may be away before the other node shall lead.",
     )
+    ha_programs_patience: Duration = Field(
+        timedelta(seconds=30),
+        description="How long the leader's gateway or worker may be away before the other node "
+        "shall lead.",
+    )
     ha_most_lag: Duration = Field(
         timedelta(seconds=5),
         description="How far behind a standby may be and still be switched over to: what it lacks "

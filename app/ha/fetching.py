@@ -35,7 +35,7 @@ def fetch_database(settings: Settings, point: Point, to: Path) -> Path:
         if point.saved is not None:
             _restore(settings, point.saved, to)
         elif point.term is not None:
-            restore(settings, point.term, path, at=point.until)
+            restore(settings, point.term, path, point.until)
         check_database(path, settings)
         # Its WAL, of which there is nothing left to play into it.
         for beside in (f"{DATABASE}-wal", f"{DATABASE}-shm"):

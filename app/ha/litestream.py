@@ -31,6 +31,7 @@ _LEVELS: Final = ("10s", "5m", "1h")
 # Longer than a sync takes, shorter than the bound after which it is killed.
 _LAST_SYNC: Final = "5s"
 _PROBE: Final = 0.5
+_GENTLY: Final = ("nice", "-n", "15")
 # The environment of the programs: no setting of ours, and so no secret.
 ENV: Final = {"PATH": os.defpath, "HOME": "/"}
 
@@ -134,9 +135,14 @@ def program() -> str:
     return found
 
 
-def run(arguments: Sequence[str], timeout: timedelta) -> "subprocess.CompletedProcess[str]":
-    """Run it to its end. Raises LitestreamError if that takes longer than ``timeout``."""
-    command = [program(), *arguments]
+def run(
+    arguments: Sequence[str], timeout: timedelta, *, gently: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end; ``gently``: behind all else that wants the processor.
+
+    Raises LitestreamError if that takes longer than ``timeout``.
+    """
+    command = [*(_GENTLY if gently else ()), program(), *arguments]
     try:
         return subprocess.run(  # noqa: S603 - ours
             command,

@@ -114,7 +114,7 @@ def _compare(
     if txid is None or image is None:
         raise RestoreError("the place is not reached")
     replicated = image.with_name("replicated.db")
-    restore(settings, term, replicated, txid)
+    restore(settings, term, replicated, txid, gently=True)
     pages = tuple(differing_pages(image, replicated))
     damage = seen.damage
     if pages:
@@ -131,7 +131,7 @@ def _since(settings: Settings, before: Before, seen: Seen, image: Path) -> Seen:
     it, too."""
     then = image.with_name("before.db")
     try:
-        restore(settings, before.term, then, before.txid)
+        restore(settings, before.term, then, before.txid, gently=True)
     except RestoreError as error:
         log.warning("not_compared_with_before", reason=str(error))
         return seen

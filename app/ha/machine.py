@@ -19,6 +19,7 @@ from app.ha.holding import Held, Lease
 from app.ha.journal import Journal
 from app.ha.known import Known
 from app.ha.parts import Parts
+from app.ha.presence import Presence
 from app.ha.replicating import Replicating
 from app.ha.spool import Spool
 from app.ha.standing import OwnStanding
@@ -42,9 +43,9 @@ class Machine:
     """All of it. ``parts`` run while it leads. ``lead_asked_for``, ``lead_given_away``: a person
     wants a switchover; ``begun_by``: the request that was begun with; ``not_switched``: why the
     last one didn't come about; ``not_replaced``: why the last database that was to be replaced
-    wasn't. ``copied_at``: when the other was last known to have all, by this
-    machine's clock. The rest are times of `app.steady`: since when, or before which nothing is
-    tried again."""
+    wasn't. ``copied_at``: when the other was last known to have all, by this machine's clock.
+    ``no_wish_until``: before that the preferred one doesn't want the lead back. The rest are times
+    of `app.steady`: since when, or before which nothing is tried again."""
 
     settings: Settings
     seal: Seal
@@ -58,6 +59,7 @@ class Machine:
     staying: Staying
     lease: Lease = field(init=False)
     known: Known = field(init=False)
+    presence: Presence = field(init=False)
     parts: Parts | None = None
     follows: int | None = None
     redis_state: redis_roles.RedisState = field(
@@ -74,6 +76,7 @@ class Machine:
     copied_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rest_until: float = 0
     no_switch_until: float = 0
+    no_wish_until: float = 0
     hand_over_at: float = 0
     troubles: Troubles = field(default_factory=Troubles)
     watch: Watch = field(default_factory=Watch)
@@ -84,6 +87,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.known = known.recall(self._known_file)
+        self.presence = Presence(self.directory)
 
     @property
     def directory(self) -> Path:

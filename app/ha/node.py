@@ -230,6 +230,7 @@ _WAYS: Final[Mapping[Move, Callable[[Machine], None]]] = {
 
 def _tend(machine: Machine) -> None:
     """What is to be done all the time, leading or standing by."""
+    machine.presence.look()
     standing = machine.standing.now
     if machine.parts is not None and standing.role is Role.LEADER:
         _tend_lead(machine, machine.parts)

@@ -78,6 +78,7 @@ def is_ready(machine: Machine) -> bool:
         and machine.redis_state.role is RedisRole.REPLICA
         and (machine.redis_state.link_up or _leader_has_no_redis(machine))
         and machine.reaches_provider
+        and not machine.presence.gone
     )
 
 
@@ -93,13 +94,15 @@ def wants_lead(machine: Machine) -> bool:
         return False
     if machine.lead_asked_for:
         return True
-    calm = steady.now() - machine.calm_since >= machine.settings.ha_calm.total_seconds()
-    return machine.settings.ha_preferred and calm and not is_paused(machine)
+    now = steady.now()
+    calm = now - machine.calm_since >= machine.settings.ha_calm.total_seconds()
+    may = calm and now >= machine.no_wish_until
+    return machine.settings.ha_preferred and may and not is_paused(machine)
 
 
 def other_may_lead(machine: Machine) -> bool:
     """Whether the other node could lead at once, and shall: a person asked here or there, it is the
-    preferred one and well again, or the Redis here is lost."""
+    preferred one and well again, or what a leader needs is lost here."""
     seen = machine.peer_seen()
     if seen is None or not seen.report.is_ready or seen.report.role is not Role.STANDBY:
         return False
@@ -107,7 +110,8 @@ def other_may_lead(machine: Machine) -> bool:
         return False
     if machine.lead_given_away or seen.report.wants_lead:
         return True
-    return redis_is_lost(machine) and not is_paused(machine)
+    is_lost = redis_is_lost(machine) or programs_are_lost(machine)
+    return is_lost and not is_paused(machine)
 
 
 def redis_is_lost(machine: Machine) -> bool:
@@ -115,6 +119,12 @@ def redis_is_lost(machine: Machine) -> bool:
     since = machine.redis_away_since
     patience = machine.settings.ha_redis_patience.total_seconds()
     return since is not None and steady.now() - since >= patience
+
+
+def programs_are_lost(machine: Machine) -> bool:
+    """Whether the gateway or the worker here has been away for longer than it may."""
+    presence = machine.presence
+    return bool(presence.gone) and presence.gone_for >= machine.settings.ha_programs_patience
 
 
 def write_view(machine: Machine) -> None:
@@ -144,6 +154,7 @@ def write_view(machine: Machine) -> None:
             lag_rows=_transactions_behind(machine, txid),
             alone=alone(machine),
             provider_reachable=machine.reaches_provider,
+            gone=machine.presence.gone,
             spooled=machine.spool.count(),
             redis=machine.redis_state.role,
             replication=f"{standing.term}/{txid}" if leads and txid is not None else None,

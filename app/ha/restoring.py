@@ -34,12 +34,13 @@ def restore(
     settings: Settings,
     term: int,
     to: Path,
-    txid: int | None = None,
+    until: int | datetime | None = None,
     *,
-    at: datetime | None = None,
+    gently: bool = False,
 ) -> None:
-    """Make ``to`` of all that the place has of ``term``, checked in full and synced to the disk;
-    of no more than the transaction ``txid``, or what there was ``at`` (aware), where one is given.
+    """Make ``to`` of all that the place has of ``term``, checked in full and synced to the disk.
+    ``until``: of no more than up to that transaction, or that time (aware). ``gently``: guests are
+    answered meanwhile.
 
     Raises :class:`RestoreError`; ``to`` is there whole or not at all.
     """
@@ -47,7 +48,7 @@ def restore(
     try:
         new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove(new)
-        _run(settings, term, new, _until(txid, at))
+        _run(settings, term, new, _until(until), gently=gently)
         new.chmod(0o600)
         sync_path(new)
         new.replace(to)
@@ -130,20 +131,21 @@ def usable(copy: Path) -> bool:
         return False
 
 
-def _until(txid: int | None, at: datetime | None) -> tuple[str, ...]:
-    if at is not None:
-        return "-timestamp", f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    return () if txid is None else ("-txid", f"{txid:016x}")
+def _until(until: int | datetime | None) -> tuple[str, ...]:
+    if isinstance(until, datetime):
+        return "-timestamp", f"{until.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return () if until is None else ("-txid", f"{until:016x}")
 
 
-def _run(settings: Settings, term: int, new: Path, until: tuple[str, ...]) -> None:
+def _run(settings: Settings, term: int, new: Path, until: tuple[str, ...], *, gently: bool) -> None:
     config = new.with_name(f"{new.name}.yml")
     database = settings.database.absolute()
     try:
         place = litestream.place_of(settings)
         litestream.write_config(config, litestream.config_for(place, term, database))
         told = ["restore", "-config", str(config), "-no-expand-env", "-integrity-check", "full"]
-        done = litestream.run([*told, *until, "-o", str(new), str(database)], _LONGEST)
+        told += [*until, "-o", str(new), str(database)]
+        done = litestream.run(told, _LONGEST, gently=gently)
     except litestream.LitestreamError as error:
         raise RestoreError(str(error)) from error
     finally:

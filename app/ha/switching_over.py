@@ -15,6 +15,7 @@ from app.ha.authority import UnreachableError
 from app.ha.journal import Run
 from app.ha.machine import Machine
 from app.ha.replicating import SyncError
+from app.ha.reporting import programs_are_lost
 from app.leading import Role, Standing
 from app.messages import leading
 from app.store.database import open_database
@@ -27,6 +28,8 @@ SYNC_WITHIN: Final = timedelta(seconds=5)
 STOP_WITHIN: Final = timedelta(seconds=5)
 COPIED_WITHIN: Final = timedelta(seconds=8)
 LOOK: Final = 0.1
+# A gateway or worker that fails only while it leads looks well on a standby.
+WARY: Final = timedelta(hours=1)
 
 
 class NotSwitchedError(Exception):
@@ -48,6 +51,8 @@ def switch_over(machine: Machine) -> None:
         _hand_over(machine, run, held.term)
     except (NotSwitchedError, SyncError) as error:
         raise NotSwitchedError(str(error)) from None
+    if programs_are_lost(machine):
+        machine.no_wish_until = steady.now() + WARY.total_seconds()
     machine.lease.drop()
     machine.standing.become(
         Standing(Role.STANDBY, machine.lease.known_term, machine.settings.ha_peer)

@@ -54,6 +54,7 @@ def troubles(
     found = [
         *_of_the_database(view),
         *_of_the_lead(view, is_paused=is_paused),
+        *_of_the_programs(view),
         *_of_the_ways(view),
         *_of_the_copy(view, most_lag),
         *_of_events(view),
@@ -120,6 +121,15 @@ def _of_the_lead(view: View, *, is_paused: bool) -> Iterator[Trouble]:
         yield Trouble(
             f"{view.peer} says that it leads too, in term {report.term}.",
             "Terms keep it from sending. If that lasts, restart its node.",
+        )
+
+
+def _of_the_programs(view: View) -> Iterator[Trouble]:
+    for program in view.gone:
+        yield Trouble(
+            f"The {program} on {view.node} doesn't run, or ends again and again.",
+            f"On the Mac log/{program}.err says why, on the VPS "
+            f"`docker logs portiere-{program}-1`. Meanwhile {view.peer} leads, if it can.",
         )
 
 

@@ -31,8 +31,9 @@ class View(BaseModel):
     transactions; ``alone``: events that the leader accepted while the other was down and that are
     in no copy yet. ``spooled``: events in this node's own spool that the leader lacks.
     ``redis``: primary, replica, or what is wrong. ``replication``: where replication is at (term,
-    transaction), ``follows``: whether the standby's copy is being followed. ``damage``: what is
-    wrong with the database, where the node can't mend it.
+    transaction), ``follows``: whether the standby's copy is being followed. ``gone``: which of this
+    machine's programs don't run. ``damage``: what is wrong with the database, where the node can't
+    mend it.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -59,6 +60,7 @@ class View(BaseModel):
     follows: bool = False
     is_ready: bool = False
     provider_reachable: bool = True
+    gone: tuple[str, ...] = ()
     doing: str | None = None
     damage: str | None = None
 

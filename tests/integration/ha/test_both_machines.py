@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.work.programs import Program
 from tests.support.both_machines import BothMachines, both_machines
-from tests.support.processes import eventually
+from tests.support.processes import Process, eventually
 
 TAKEOVER_SECONDS = 40
 
@@ -128,4 +129,29 @@ def test_a_leader_whose_redis_is_gone_for_good_gives_the_lead_away(tmp_path: Pat
         eventually(pair.mac.leads, "the Mac leads again, by itself", 60)
         key = pair.mac.post("Merci !", phone="+390000000003")
         eventually(lambda: answered(pair, key), "it answers")
+        assert set(pair.replies().values()) == {1}
+
+
+@pytest.mark.parametrize("program", list(Program))
+def test_a_leader_without_its_gateway_or_worker_gives_the_lead_away(
+    tmp_path: Path, program: Program
+) -> None:
+    """And doesn't want it back by itself: what fails only while it leads looks well afterwards."""
+    with both_machines(tmp_path, PORTIERE_HA_PROGRAMS_PATIENCE="2") as pair:
+        pair.start()
+        lost: Process = getattr(pair.mac, program)
+        lost.kill()
+        key = pair.vps.post("A che ora è la colazione?")
+        eventually(pair.vps.leads, "the VPS leads", TAKEOVER_SECONDS)
+        eventually(lambda: answered(pair, key), "it answers")
+        assert not pair.mac.is_ready()
+
+        lost.start()
+        eventually(pair.vps.has_a_standby, "the Mac is ready again, by what the VPS heard", 60)
+        seen = pair.vps.view()
+        assert seen is not None
+        assert seen.peer_report is not None
+        assert not seen.peer_report.wants_lead
+        assert pair.mac.ha("switchover", "--to", "mac") == 0
+        eventually(pair.mac.leads, "the Mac leads, as it was asked to")
         assert set(pair.replies().values()) == {1}
