@@ -1,7 +1,8 @@
 """A release on the Mac: gated, put into use, gone back from by itself and by hand.
 
 The roles are real. Releases are directories whose program answers as they are told to; the gateway
-says what the release that `current` points to would say; ``launchctl`` counts restarts.
+says what the release that `current` points to would say; ``launchctl`` counts restarts. Who leads
+stands in a file: that the lead really changes hands tests/rehearsal shows.
 """
 
 import json
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
 from pathlib import Path
 from socket import socket
 from threading import Thread
@@ -33,6 +35,17 @@ with (here.parent / "asked").open("a") as log:
     print(here.name, words, settings, os.environ.get("PORTIERE_DATABASE", "-"), file=log)
 if words == "release schema":
     print("/schema/of/" + here.name)
+lead = here.parents[1] / "lead.json"
+stands = json.loads(lead.read_text())
+if words == "ha status --json":
+    print(json.dumps({{"leader": stands["leader"], "paused": None, "is_paused_there": False}}))
+if words.startswith("ha switchover"):
+    to = sys.argv[4]
+    if stands["leader"] == to:
+        sys.exit(3)
+    if not stands["ready"]:
+        sys.exit(to + " isn't ready to lead.")
+    lead.write_text(json.dumps({{**stands, "leader": to}}))
 key = "schema" if words == "check" and "PORTIERE_DATABASE" in os.environ else words
 if words == "check" and key == "check" and settings in says.get("refuses", []):
     sys.exit("settings: " + settings + " is refused")
@@ -104,9 +117,17 @@ class Mac:
         lines = (self.root / "releases/asked").read_text().splitlines()
         return [" ".join(line.split()[:-2]) for line in lines]
 
+    def stands(self, leader: str, *, ready: bool = True) -> None:
+        """Who leads; ``ready``: whether the other could."""
+        (self.root / "lead.json").write_text(json.dumps({"leader": leader, "ready": ready}))
+
+    def leader(self) -> str:
+        """Who leads by now."""
+        return str(json.loads((self.root / "lead.json").read_text())["leader"])
+
     def looked_at(self) -> list[str]:
-        """Which releases' gateways were asked for their health, in order."""
-        return (self.root / "health").read_text().split()
+        """Which releases' gateways were asked for their health, in order, and who led then."""
+        return (self.root / "health").read_text().splitlines()
 
     def restarts(self) -> int:
         """How often the gateway was started anew."""
@@ -159,12 +180,18 @@ def mac(tmp_path: Path) -> Iterator[Mac]:
         def do_GET(self) -> None:
             current = (tmp_path / "current").readlink()
             says = json.loads((current / "says.json").read_text())
+            leader = found.leader()
             with (tmp_path / "health").open("a") as log:
-                print(current.name, file=log)
+                print(current.name, leader, file=log)
             time.sleep(says.get("takes", 0))
             well = says["health"] == "ok"
-            role = says.get("role", "standby")
-            body = {"status": says["health"], "version": current.name.split("+")[0], "role": role}
+            leads = leader == "mac"
+            body = {
+                "status": says["health"],
+                "version": current.name.split("+")[0],
+                "role": "leader" if leads else "standby",
+                **({"database": "ok"} if leads and says.get("leads", True) else {}),
+            }
             text = json.dumps(body).encode()
             self.send_response(200 if well else 503)
             self.send_header("Content-Type", "application/json")
@@ -189,6 +216,7 @@ def mac(tmp_path: Path) -> Iterator[Mac]:
     for release in (OLD, NEW):
         found.has(release)
     found.use(OLD)
+    found.stands("vps")
     found.settings("", "old")
     found.settings("candidate", "new")
     yield found
@@ -239,7 +267,7 @@ def test_one_that_fails_in_use_goes_back_with_its_settings(mac: Mac) -> None:
     assert (mac.uses(), mac.restarts(), mac.marked()) == ((OLD, "old"), 1, [NEW])
     # Before, whether it could come back; then with the settings that it had, and with no others.
     assert mac.asked().count(f"{OLD} check") == 2
-    assert mac.looked_at() == [NEW, OLD]
+    assert mac.looked_at() == [f"{NEW} vps", f"{OLD} vps"]
 
 
 def test_one_that_does_not_even_start_is_not_waited_for_as_a_slow_one(mac: Mac) -> None:
@@ -251,12 +279,24 @@ def test_one_that_does_not_even_start_is_not_waited_for_as_a_slow_one(mac: Mac) 
     assert (mac.uses(), mac.marked()) == ((OLD, "old"), [NEW]), text
 
 
-def test_a_leader_s_gateway_must_serve_as_the_leader_s(mac: Mac) -> None:
-    """The standby's part of it would say that all is well."""
-    mac.has(NEW, role="leader")
+@pytest.mark.parametrize("ready", [True, False])
+def test_one_that_fails_only_while_it_leads(mac: Mac, ready: bool) -> None:
+    """The standby's part of its gateway says that all is well. If the other host can lead, it does
+    while anything is restarted."""
+    mac.stands("mac", ready=ready)
+    mac.has(NEW, leads=False)
     code, text = mac.play("deploy", NEW)
     assert code != 0
     assert (mac.uses(), mac.marked()) == ((OLD, "old"), [NEW]), text
+    looked_at = [one for one, _ in groupby(mac.looked_at())]
+    asked = [one for one in mac.asked() if "switchover" in one]
+    if not ready:
+        assert "It is done in place, and guests wait meanwhile: vps isn" in text
+        assert looked_at == [f"{NEW} mac", f"{OLD} mac"]
+        return
+    assert looked_at == [f"{NEW} vps", f"{NEW} mac", f"{OLD} vps"]
+    there, back = (f"ha switchover --to {node} --as ansible" for node in ("vps", "mac"))
+    assert asked == [f"{OLD} {there}", f"{NEW} {back}", f"{OLD} {there}"]
 
 
 def test_settings_that_are_refused_mark_nothing(mac: Mac) -> None:
@@ -280,10 +320,14 @@ def test_one_that_could_not_be_gone_back_from_wants_a_word(mac: Mac) -> None:
 
 
 def test_there_and_back_by_hand(mac: Mac) -> None:
+    """Who leads leads again afterwards; the other one did while it was restarted."""
+    mac.stands("mac")
     for expected in (NEW, OLD):
         code, text = mac.play("rollback")
         assert code == 0, text
-        assert mac.uses() == (expected, "old")
+        assert (mac.uses(), mac.leader()) == ((expected, "old"), "mac")
+    turns = [(release, leader) for release in (NEW, OLD) for leader in ("vps", "mac")]
+    assert mac.looked_at() == [f"{release} {leader}" for release, leader in turns]
 
 
 def test_a_release_that_knows_only_its_own_settings_gets_them_back(mac: Mac) -> None:

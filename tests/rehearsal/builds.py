@@ -24,6 +24,17 @@ BROKEN_IN_USE: Final = (
     'import os\nif "PORTIERE_DATABASE" not in os.environ:\n'
     '    raise RuntimeError("broken in use, for the rehearsal")\n'
 )
+# Whose gateway serves well on a standby alone; a trial has no other machine.
+BROKEN_LEADING: Final = """
+
+_make_well = make_app
+
+
+def make_app(settings: Settings) -> FastAPI:
+    if settings.ha_authority:
+        raise RuntimeError("broken while it leads, for the rehearsal")
+    return _make_well(settings)
+"""
 # A step of the schema that a release without it can work with.
 STEP: Final = '''
 
