@@ -87,6 +87,9 @@ def failover(
 @ha.command()
 def switchover(
     to: Annotated[str, typer.Option(help="The node that shall lead; the other one.")] = "",
+    minutes: Annotated[
+        int, typer.Option("--for", min=0, help="The preferred one doesn't take it back meanwhile.")
+    ] = 0,
     by: By = "",
 ) -> None:
     """Hand the lead on in order: nothing is lost, guests wait some seconds. Exit 3: it has it."""
@@ -96,6 +99,10 @@ def switchover(
     wanted = to or view.standby
     if wanted == view.leader:
         _nothing(f"{wanted} leads already, in term {view.standing.term}.")
+    if minutes and wanted == view.node:
+        _refuse(
+            f"--for is {view.leader}'s to know: it hands over.", "Ask for the switchover there."
+        )
     if view.leader is None:
         _refuse("Nobody leads, so nobody can hand over.", "portiere ha failover takes over.")
     if not view.standby_is_ready:
@@ -107,7 +114,8 @@ def switchover(
         "are answered after a pause of some seconds. If a step fails, "
         f"{view.leader} leads on."
     )
-    _do(found, Request(verb=Verb.SWITCHOVER, to=wanted, by=_who(by)))
+    stays = timedelta(minutes=minutes)
+    _do(found, Request(verb=Verb.SWITCHOVER, to=wanted, stays=stays, by=_who(by)))
 
 
 @ha.command()

@@ -40,7 +40,8 @@ class AskedError(Exception):
 
 
 class Request(BaseModel):
-    """What is asked. ``to``: who shall lead; ``force``: though the other's time isn't over.
+    """What is asked. ``to``: who shall lead; ``force``: though the other's time isn't over;
+    ``stays``: how long the preferred node then doesn't want the lead back by itself.
 
     To restore: ``database`` and ``redis`` are what was fetched and checked, either may be missing;
     ``why`` says what they are, ``replay`` whether what came in since is taken in again, ``term``
@@ -53,6 +54,7 @@ class Request(BaseModel):
     verb: Verb
     to: str | None = None
     force: bool = False
+    stays: timedelta = timedelta(0)
     database: Path | None = None
     redis: Path | None = None
     why: str = ""

@@ -1,5 +1,7 @@
 """Seeing to what a person asked of the node (`app.ha.asked`), as far as it is by now."""
 
+from datetime import timedelta
+
 from app.ha.asked import Outcome, Request, Verb, answer, pending
 from app.ha.asking_restore import see_to_restore
 from app.ha.machine import Machine
@@ -10,12 +12,17 @@ def see_to_what_is_asked(machine: Machine) -> None:
     """Each turn: begin what is asked, say so once it is done, or why it can't be."""
     request = pending(machine.directory)
     if request is None:
-        machine.lead_asked_for = machine.lead_given_away = False
+        _forget(machine)
         return
     outcome, message = _see_to(machine, request)
     if outcome is not None:
-        machine.lead_asked_for = machine.lead_given_away = False
+        _forget(machine)
         answer(machine.directory, request.id, outcome, message)
+
+
+def _forget(machine: Machine) -> None:
+    machine.lead_asked_for = machine.lead_given_away = False
+    machine.stays_away = timedelta(0)
 
 
 def _see_to(machine: Machine, request: Request) -> tuple[Outcome | None, str]:
@@ -112,10 +119,10 @@ def _switch_over(machine: Machine, request: Request) -> tuple[Outcome | None, st
         return Outcome.NOTHING_TO_DO, f"{to} leads already."
     if machine.begun_by != request.id:
         machine.begun_by, machine.not_switched, machine.no_switch_until = request.id, None, 0
-    return _begin_switch(machine)
+    return _begin_switch(machine, request)
 
 
-def _begin_switch(machine: Machine) -> tuple[Outcome | None, str]:
+def _begin_switch(machine: Machine, request: Request) -> tuple[Outcome | None, str]:
     if machine.not_switched is not None:
         return Outcome.FAILED, f"It leads on: {machine.not_switched}."
     if not _leads(machine):
@@ -124,6 +131,7 @@ def _begin_switch(machine: Machine) -> tuple[Outcome | None, str]:
     if (reason := _not_ready(machine)) is not None:
         return Outcome.FAILED, reason
     machine.lead_given_away = True
+    machine.stays_away = request.stays
     return None, ""
 
 

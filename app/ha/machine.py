@@ -41,7 +41,8 @@ _HAS_TERMS: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name =
 @dataclass
 class Machine:
     """All of it. ``parts`` run while it leads. ``lead_asked_for``, ``lead_given_away``: a person
-    wants a switchover; ``begun_by``: the request that was begun with; ``not_switched``: why the
+    wants a switchover, ``stays_away``: and this node not to want the lead back by itself for so
+    long; ``begun_by``: the request that was begun with; ``not_switched``: why the
     last one didn't come about; ``not_replaced``: why the last database that was to be replaced
     wasn't. ``copied_at``: when the other was last known to have all, by this machine's clock.
     ``no_wish_until``: before that the preferred one doesn't want the lead back. The rest are times
@@ -70,6 +71,7 @@ class Machine:
     doing: str | None = None
     lead_asked_for: bool = False
     lead_given_away: bool = False
+    stays_away: timedelta = timedelta(0)
     begun_by: str | None = None
     not_switched: str | None = None
     not_replaced: str | None = None

@@ -51,8 +51,8 @@ def switch_over(machine: Machine) -> None:
         _hand_over(machine, run, held.term)
     except (NotSwitchedError, SyncError) as error:
         raise NotSwitchedError(str(error)) from None
-    if programs_are_lost(machine):
-        machine.no_wish_until = steady.now() + WARY.total_seconds()
+    away = max(machine.stays_away, WARY if programs_are_lost(machine) else timedelta(0))
+    machine.no_wish_until = steady.now() + away.total_seconds()
     machine.lease.drop()
     machine.standing.become(
         Standing(Role.STANDBY, machine.lease.known_term, machine.settings.ha_peer)

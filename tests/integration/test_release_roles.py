@@ -295,7 +295,8 @@ def test_one_that_fails_only_while_it_leads(mac: Mac, ready: bool) -> None:
         assert looked_at == [f"{NEW} mac", f"{OLD} mac"]
         return
     assert looked_at == [f"{NEW} vps", f"{NEW} mac", f"{OLD} vps"]
-    there, back = (f"ha switchover --to {node} --as ansible" for node in ("vps", "mac"))
+    there = "ha switchover --to vps --for 15 --as ansible"
+    back = "ha switchover --to mac --as ansible"
     assert asked == [f"{OLD} {there}", f"{NEW} {back}", f"{OLD} {there}"]
 
 

@@ -5,6 +5,7 @@ all its locks on it (sqlite.org/howtocorrupt.html).
 """
 
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def _flip(path: Path, place: int, mask: int) -> None:
 
 def _write_over(path: Path, text: bytes, to: bytes) -> int:
     whole = path.read_bytes()
-    places = [at for at in range(len(whole)) if whole.startswith(text, at)]
+    places = [found.start() for found in re.finditer(re.escape(text), whole)]
     with path.open("r+b", buffering=0) as file:
         for place in places:
             file.seek(place)

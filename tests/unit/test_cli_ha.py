@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,15 @@ def test_a_switchover_that_can_not_be_is_not_begun(
         done = run("switchover", "--to", to)
     code, part = ends
     assert (done.exit_code, part in said(done), heard) == (code, True, [])
+
+
+def test_for_how_long_is_for_the_leader_to_know(run: Seeing, directory: Path) -> None:
+    with node(directory, of_leader(), Outcome.DONE, "vps leads.") as heard:
+        assert run("switchover", "--for", "10").exit_code == 0
+    assert heard[0].stays == timedelta(minutes=10)
+    with node(directory, of_standby(), Outcome.DONE, "vps leads.") as heard:
+        done = run("switchover", "--for", "10")
+    assert (done.exit_code, "Ask for the switchover there" in said(done), heard) == (1, True, [])
 
 
 @pytest.mark.thorough

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.work.programs import Program
-from tests.support.both_machines import BothMachines, both_machines
+from tests.support.both_machines import BothMachines, Host, both_machines
 from tests.support.processes import Process, eventually
 
 TAKEOVER_SECONDS = 40
@@ -17,6 +17,14 @@ def answered(pair: BothMachines, *keys: str) -> bool:
     """Whether each of the messages has its reply."""
     sent = pair.replies()
     return all(sent[key] for key in keys)
+
+
+def wants_lead(host: Host) -> bool:
+    """Whether the other wants the lead, by what this machine heard."""
+    seen = host.view()
+    assert seen is not None
+    assert seen.peer_report is not None
+    return seen.peer_report.wants_lead
 
 
 @pytest.fixture
@@ -68,6 +76,10 @@ def test_by_wish_there_and_back_while_guests_talk(pair: BothMachines) -> None:
     eventually(lambda: answered(pair, *keys), "all are answered", 40)
     sent = pair.replies()
     assert {sent[key] for key in keys} == {1}
+
+    assert pair.mac.ha("switchover", "--for", "10") == 0
+    eventually(pair.vps.has_a_standby, "the Mac is ready, by what the VPS heard", 60)
+    assert not wants_lead(pair.vps)
 
 
 @pytest.mark.parametrize("mode", ["stay", "step_down"])
@@ -148,10 +160,7 @@ def test_a_leader_without_its_gateway_or_worker_gives_the_lead_away(
 
         lost.start()
         eventually(pair.vps.has_a_standby, "the Mac is ready again, by what the VPS heard", 60)
-        seen = pair.vps.view()
-        assert seen is not None
-        assert seen.peer_report is not None
-        assert not seen.peer_report.wants_lead
+        assert not wants_lead(pair.vps)
         assert pair.mac.ha("switchover", "--to", "mac") == 0
         eventually(pair.mac.leads, "the Mac leads, as it was asked to")
         assert set(pair.replies().values()) == {1}

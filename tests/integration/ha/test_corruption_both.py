@@ -17,6 +17,8 @@ from tests.support.processes import eventually
 
 RIGHT, WRONG = "2026-12-24", "2026-12-25"
 BOOKINGS = 20
+# More than the 1000 pages of 4 KiB after which Litestream empties the log; else, each minute.
+LONG = 5_000_000
 MENDED_SECONDS = 60
 
 
@@ -28,14 +30,14 @@ def pair(tmp_path: Path) -> Iterator[BothMachines]:
 
 
 def book(host: Host) -> None:
-    """Bookings, in the file itself by now: Litestream empties the log into it each minute."""
+    """Bookings, in the file itself by now: the last fills the log, and Litestream empties it."""
     database = open_database(host.database)
     with database.transaction() as connection:
-        for number in range(BOOKINGS):
+        for number in range(1, BOOKINGS + 1):
             connection.execute(
                 "INSERT INTO bookings (channel, code, arrival, status, created_at, updated_at) "
                 "VALUES ('direct', ?, ?, 'confirmed', 0, 0)",
-                (f"B-{number}", RIGHT),
+                (f"B-{number}{'0' * LONG if number == BOOKINGS else ''}", RIGHT),
             )
     eventually(
         lambda: flip_text(host.database, RIGHT, RIGHT) >= BOOKINGS, "they are in the file", 90
