@@ -140,7 +140,7 @@ class Following:
 
     def _begin(self, term: int) -> None:
         command = [litestream.program(), "restore", "-config", str(self._config)]
-        follow = ["-no-expand-env", "-f", "-follow-interval", litestream.INTERVAL]
+        follow = ["-no-expand-env", "-f", "-follow-interval", litestream.FOLLOW_INTERVAL]
         self._child = Child(
             "following",
             self._directory,
