@@ -40,6 +40,7 @@ from app.web.counting import Counting
 from app.web.gate import Gate
 from app.web.request_ids import RequestIds
 from app.work.broker import make_broker
+from app.work.programs import Program, Serving
 from app.work.relay import Dispatcher
 
 
@@ -48,7 +49,12 @@ def make_gateway(settings: Settings) -> ASGIApp:
     if not settings.ha_authority:
         return make_app(settings)
     leadership = leadership_of(settings)
-    return Switch(leadership, standby_app(settings, leadership), lambda: make_app(settings))
+    return Switch(
+        leadership,
+        standby_app(settings, leadership),
+        lambda: make_app(settings),
+        Serving(settings.ha_directory, Program.GATEWAY),
+    )
 
 
 def make_app(settings: Settings) -> FastAPI:

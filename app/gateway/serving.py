@@ -24,7 +24,6 @@ from app import settings as configuration
 from app.settings import Settings, SettingsError
 from app.store.database import StoreError, open_database
 from app.web.serving import UVICORN, listen
-from app.work.programs import Program, running
 
 log = structlog.get_logger()
 
@@ -63,8 +62,7 @@ def _make_app(settings: Settings) -> ASGIApp:
 def _serve_alone(settings: Settings, sockets: list[socket.socket]) -> None:
     server = uvicorn.Server(uvicorn.Config(_make_app(settings), **UVICORN))
     log.info("gateway_ready", addresses=settings.gateway_bind)
-    with running(settings, Program.GATEWAY):
-        server.run(sockets=sockets)
+    server.run(sockets=sockets)
 
 
 def _supervise(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -85,8 +83,7 @@ def _supervise(settings: Settings, sockets: list[socket.socket]) -> None:
         addresses=settings.gateway_bind,
     )
     supervisor = Multiprocess(config, sockets)
-    with running(settings, Program.GATEWAY):
-        supervisor.run()
+    supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
 

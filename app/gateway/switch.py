@@ -17,6 +17,7 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from app.leading import Leadership, Role, Standing
+from app.work.programs import Serving
 
 log = structlog.get_logger()
 # How often to look: a look costs some microseconds.
@@ -61,17 +62,20 @@ class _Leading:
 
 
 class Switch:
-    """The ASGI app; ``make_leader`` opens the database."""
+    """The ASGI app; ``make_leader`` opens the database. While the leader's can't be made where it
+    should be, this process doesn't count as ``serving``."""
 
     def __init__(
         self,
         leadership: Leadership,
         standby: FastAPI,
         make_leader: Callable[[], FastAPI],
+        serving: Serving,
     ) -> None:
         self._leadership = leadership
         self._standby = standby
         self._make_leader = make_leader
+        self._serving = serving
         self._leading: _Leading | None = None
         self._stopping = asyncio.Event()
         self._settled = asyncio.Event()  # it serves as it stands, or has failed to
@@ -100,11 +104,13 @@ class Switch:
             finally:
                 self._stopping.set()
                 await watching
+                self._serving.end()
 
     async def _watch(self) -> None:
         while not self._stopping.is_set():
             standing = self._leadership.standing()
             if standing.role is not Role.LEADER:
+                self._serving.begin()
                 self._settled.set()
                 await self._wait(_LOOK)
                 continue
@@ -114,6 +120,7 @@ class Switch:
                 Exception
             ) as error:  # whatever it is: the standby's app serves, and it is tried again
                 log.exception("leading_failed", reason=type(error).__name__)
+                self._serving.end()
                 self._settled.set()
                 await self._wait(_REST)
 
@@ -123,6 +130,7 @@ class Switch:
         async with app.router.lifespan_context(app):
             leading = _Leading(app, began.term)
             self._leading = leading
+            self._serving.begin()
             self._settled.set()
             log.info("gateway_leads", term=began.term)
             try:

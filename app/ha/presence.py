@@ -1,4 +1,4 @@
-"""Whether the gateway and the worker of this machine run: without them it can't lead.
+"""Whether the gateway and the worker of this machine serve: without them it can't lead.
 
 One that ends as soon as it is started is there for a moment each time: it counts as gone until it
 has stayed.
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app import steady
-from app.work.programs import Program, runs
+from app.work.programs import Program, serves
 
 # Longer than a program lives that ends as soon as it serves.
 STAYED: Final = timedelta(seconds=3)
@@ -29,7 +29,7 @@ class Presence:
             return
         now = steady.now()
         for program in Program:
-            if not runs(self._directory, program):
+            if not serves(self._directory, program):
                 self._here_since.pop(program, None)
                 self._gone_since.setdefault(program, now)
             elif now - self._here_since.setdefault(program, now) >= STAYED.total_seconds():
@@ -37,7 +37,7 @@ class Presence:
 
     @property
     def gone(self) -> tuple[Program, ...]:
-        """Those that don't run, or not for long enough."""
+        """Those that don't serve, or not for long enough."""
         return tuple(self._gone_since)
 
     @property

@@ -127,7 +127,7 @@ def _of_the_lead(view: View, *, is_paused: bool) -> Iterator[Trouble]:
 def _of_the_programs(view: View) -> Iterator[Trouble]:
     for program in view.gone:
         yield Trouble(
-            f"The {program} on {view.node} doesn't run, or ends again and again.",
+            f"The {program} on {view.node} doesn't run, ends again and again, or fails to lead.",
             f"On the Mac log/{program}.err says why, on the VPS "
             f"`docker logs portiere-{program}-1`. Meanwhile {view.peer} leads, if it can.",
         )

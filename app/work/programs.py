@@ -1,16 +1,13 @@
-"""Which of the desk's programs run on this machine: each holds a lock for as long as it serves.
+"""Which of the desk's programs serve on this machine: each holds a lock for as long as it does.
 
 Its node looks (`app.ha.presence`). The kernel lets go of the lock of a process that ends, however
 it ends; one that hangs still has it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from app.settings import Settings
-from app.store.users import in_use, using
+from app.store.users import Use, in_use
 
 
 class Program(StrEnum):
@@ -20,17 +17,27 @@ class Program(StrEnum):
     WORKER = "worker"
 
 
-@contextmanager
-def running(settings: Settings, program: Program) -> Iterator[None]:
-    """It serves meanwhile. Of a machine without another nobody asks."""
-    if not settings.ha_authority:
-        yield
-        return
-    settings.ha_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with using(settings.ha_directory / program):
-        yield
+class Serving:
+    """That this process serves as the program; not yet, at first. Of a machine without another
+    nobody asks."""
+
+    def __init__(self, directory: Path, program: Program) -> None:
+        self._path = directory / program
+        self._use: Use | None = None
+
+    def begin(self) -> None:
+        """It serves from now on; once more changes nothing."""
+        if self._use is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._use = Use(self._path)
+
+    def end(self) -> None:
+        """It doesn't, any more."""
+        if self._use is not None:
+            self._use.end()
+        self._use = None
 
 
-def runs(directory: Path, program: Program) -> bool:
-    """Whether it serves; ``directory``: the node's."""
+def serves(directory: Path, program: Program) -> bool:
+    """Whether any process serves as the program; ``directory``: the node's."""
     return in_use(directory / program)

@@ -25,7 +25,7 @@ from app.work.actors import FailuresStayOpen, register
 from app.work.alerting import Alerting
 from app.work.broker import DeskBroker, make_broker
 from app.work.desk import Desk, make_desk
-from app.work.programs import Program, running
+from app.work.programs import Program, Serving
 from app.work.relay import Dispatcher, Relay
 from app.work.reports import Reports
 from app.work.rounds import Rounds
@@ -46,18 +46,17 @@ def run(settings: Settings) -> None:
     if leadership.standing().role is not Role.LEADER:
         settle_heap()
         log.info("worker_waits_to_lead")
-    with running(settings, Program.WORKER):
-        _work_in_turns(settings, leadership, stopping)
-    log.info("worker_stopped")
-
-
-def _work_in_turns(settings: Settings, leadership: Leadership, stopping: threading.Event) -> None:
-    """Whenever this machine leads."""
+    # Let go of as the process ends.
+    serving = Serving(settings.ha_directory, Program.WORKER)
+    if settings.ha_authority:
+        serving.begin()
     while wait_to_lead(leadership, stopping):
         # The database stays where it is while it is in use, so look again once it is.
         with using(settings.database):
             if leadership.standing().role is Role.LEADER:
                 _work(settings, leadership, stopping)
+    serving.end()
+    log.info("worker_stopped")
 
 
 def _work(settings: Settings, leadership: Leadership, stopping: threading.Event) -> None:

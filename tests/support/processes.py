@@ -33,12 +33,16 @@ class NeverHappenedError(AssertionError):
 
 
 def eventually(ask: Callable[[], T | None], what: str, seconds: float = 20) -> T:
-    """The first truthy answer of ``ask``; for what offers no event to wait on."""
-    deadline = time.monotonic() + seconds
+    """The first truthy answer of ``ask``; for what offers no event to wait on.
+
+    Asked less often as it takes longer: what is waited for needs the processor, too.
+    """
+    deadline, rest = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:
         if answer := ask():
             return answer
-        time.sleep(0.02)
+        time.sleep(rest)
+        rest = min(rest * 1.05, 0.15)
     raise NeverHappenedError(f"not within {seconds} s: {what}")
 
 

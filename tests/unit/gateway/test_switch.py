@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from app.gateway.switch import Switch
 from app.leading import Kept, Role, Standing, keep
 from app.store.database import StoreError
+from app.work.programs import Program, Serving, serves
 
 
 class Apps:
@@ -25,13 +26,19 @@ class Apps:
         self.failures = 0
         self.entered = asyncio.Event()
         self.going_on = asyncio.Event()
-        self.switch = Switch(Kept(path), self._app("standby"), self._leader)
+        serving = Serving(path.parent, Program.GATEWAY)
+        self.switch = Switch(Kept(path), self._app("standby"), self._leader, serving)
         transport = httpx.ASGITransport(self.switch)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://example.invalid")
 
     def stand(self, role: Role, term: int = 1) -> None:
         """Write down how the node stands."""
         keep(self.path, Standing(role, term))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the node counts on this gateway."""
+        return serves(self.path.parent, Program.GATEWAY)
 
     async def who(self) -> str:
         """Who serves."""
@@ -173,10 +180,24 @@ def test_what_is_in_hand_is_finished_before_the_database_is_let_go(tmp_path: Pat
     play(tmp_path, scene, Role.LEADER)
 
 
-@pytest.mark.thorough
 def test_a_database_that_can_t_be_opened_closes_no_door(tmp_path: Path) -> None:
-    async def scene(apps: Apps) -> None:
-        assert await apps.who() == "standby"
-        await apps.becomes("leader 2")
+    """But the node doesn't count on this gateway meanwhile."""
 
-    play(tmp_path, scene, Role.LEADER, failures=1)
+    async def scene(apps: Apps) -> None:
+        assert (await apps.who(), apps.counts) == ("standby", False)
+        await apps.becomes("leader 2")
+        assert apps.counts
+
+    apps = play(tmp_path, scene, Role.LEADER, failures=1)
+    assert not apps.counts
+
+
+def test_a_standby_s_gateway_counts_until_it_fails_to_lead(tmp_path: Path) -> None:
+    async def scene(apps: Apps) -> None:
+        await apps.until(lambda: apps.counts)
+        apps.stand(Role.LEADER)
+        await apps.until(lambda: not apps.counts)
+        apps.stand(Role.STANDBY)
+        await apps.until(lambda: apps.counts)
+
+    play(tmp_path, scene, failures=1)
