@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import httpx
-import pytest
 from fastapi import FastAPI
 
 from app.gateway.switch import Switch
