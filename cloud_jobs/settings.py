@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -20,7 +20,7 @@ from app.settings_alerts import ChannelSettings
 from app.settings_api import ApiSettings
 from app.settings_keys import read_key, read_seal_keys
 from app.settings_llm import ModelSettings
-from app.settings_values import Duration, ListenAddresses, LogLevel, is_placeholder
+from app.settings_values import Duration, ListenAddresses, LogLevel, is_placeholder, time_zones
 from cloud_jobs.settings_sources import SourceSettings
 
 
@@ -120,7 +120,7 @@ class CloudSettings(SourceSettings, ApiSettings, ChannelSettings, ModelSettings)
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in time_zones():
             raise ValueError("write a time zone as continent and city, like Europe/Rome")
         return value
 

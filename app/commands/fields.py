@@ -2,12 +2,13 @@
 
 from decimal import Decimal
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from babel.numbers import is_currency
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from app.guests.phones import possible_e164
+from app.settings_values import time_zones
 
 
 class Payload(BaseModel):
@@ -30,7 +31,7 @@ def _currency(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in time_zones():
         raise ValueError("write a time zone as continent and city, like Europe/Rome")
     return ZoneInfo(value).key
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.settings_values import time_zones
 from cloud_jobs.settings import CloudSettings
 from cloud_jobs.sources.http import Params, Service
 
@@ -27,7 +28,7 @@ _MORNING: Final = time(4)
 
 
 def _known_zone(value: object) -> str | None:
-    return value if isinstance(value, str) and value in available_timezones() else None
+    return value if isinstance(value, str) and value in time_zones() else None
 
 
 class _Read(BaseModel):

@@ -77,6 +77,7 @@ def test_by_wish_there_and_back_while_guests_talk(pair: BothMachines) -> None:
     sent = pair.replies()
     assert {sent[key] for key in keys} == {1}
 
+    eventually(pair.mac.has_a_standby, "the VPS is ready, by what the Mac heard", 60)
     assert pair.mac.ha("switchover", "--for", "10") == 0
     eventually(pair.vps.has_a_standby, "the Mac is ready, by what the VPS heard", 60)
     assert not wants_lead(pair.vps)
