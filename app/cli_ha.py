@@ -99,12 +99,12 @@ def switchover(
     wanted = to or view.standby
     if wanted == view.leader:
         _nothing(f"{wanted} leads already, in term {view.standing.term}.")
+    if view.leader is None:
+        _refuse("Nobody leads, so nobody can hand over.", "portiere ha failover takes over.")
     if minutes and wanted == view.node:
         _refuse(
             f"--for is {view.leader}'s to know: it hands over.", "Ask for the switchover there."
         )
-    if view.leader is None:
-        _refuse("Nobody leads, so nobody can hand over.", "portiere ha failover takes over.")
     if not view.standby_is_ready:
         _refuse(
             f"{wanted} isn't ready to lead.", f"portiere ha status on {wanted} says what it lacks."

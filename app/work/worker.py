@@ -46,7 +46,6 @@ def run(settings: Settings) -> None:
     if leadership.standing().role is not Role.LEADER:
         settle_heap()
         log.info("worker_waits_to_lead")
-    # Let go of as the process ends.
     serving = Serving(settings.ha_directory, Program.WORKER)
     if settings.ha_authority:
         serving.begin()
