@@ -16,6 +16,8 @@ from app import steady
 from app.ha import litestream
 from app.ha.child import Child, ChildError, Patience
 from app.settings import Settings
+from app.store import checkpoints
+from app.store.database import DatabaseError
 
 # What a socket's path may be long, with its zero: 104 on macOS, 108 on Linux.
 _LONGEST: Final = 103
@@ -25,6 +27,8 @@ _ASK: Final = 1.0
 _RESTART: Final = (timedelta(seconds=1), timedelta(seconds=10))
 _SILENCE: Final = (timedelta(seconds=10), timedelta(minutes=30))
 _PROBE: Final = timedelta(seconds=5)
+# A leader writes each second: after so long without a new transaction Litestream is asked why.
+_STILL: Final = (timedelta(seconds=2), timedelta(minutes=1))
 log = structlog.get_logger()
 
 
@@ -53,6 +57,10 @@ class SyncError(Exception):
     """The place doesn't have all that was written; the message says why."""
 
 
+class FailedError(SyncError):
+    """Litestream answers that it can't; the message is its own."""
+
+
 class Replicating:
     """Litestream, replicating the database of ``settings``; its files lie in ``directory``."""
 
@@ -66,6 +74,8 @@ class Replicating:
         self._own: Path | None = None
         self._restarts = Patience(*_RESTART)
         self._watch = _Watch()
+        self._still = Patience(*_STILL)
+        self._taken = 0
 
     def start(self, term: int) -> None:
         """Replicate to the path of ``term``; what ran before is ended, within seconds.
@@ -96,7 +106,8 @@ class Replicating:
         log.info("replicating", term=term)
 
     def tend(self) -> None:
-        """Each second: start it again if it ended, or if it sleeps though the place answers again.
+        """Each second: start it again if it ended, if it lost its place in the database's log, or
+        if it sleeps though the place answers again.
 
         After errors Litestream waits up to five minutes, whatever the place does meanwhile.
         """
@@ -106,11 +117,14 @@ class Replicating:
             self._begin_again(self._child)
             return
         position = self.position()
-        if position is None or not self._watch.is_silent(position, self._place):
+        if position is None:
             return
-        log.warning("replicating_silent", txid=position.txid, words=self._child.last_words())
-        self._child.stop(timedelta(seconds=1))
-        self._begin(self._child)
+        if (why := self._lost_its_place(position)) is not None:
+            log.warning("replicating_lost_its_place", txid=position.txid, words=why)
+            self._restart(self._child, truncate=True)
+        elif self._watch.is_silent(position, self._place):
+            log.warning("replicating_silent", txid=position.txid, words=self._child.last_words())
+            self._restart(self._child)
 
     def stop(self, within: timedelta) -> None:
         """End it, ``kill -9`` after ``within``: the rest stays in the local file."""
@@ -145,6 +159,42 @@ class Replicating:
         at = known.get("last_sync_at")
         return Position(txid, datetime.fromisoformat(at) if at else None)
 
+    def _lost_its_place(self, position: Position) -> str | None:
+        """Why Litestream takes nothing more of what is written, in its words; None: it does.
+
+        It reads the log past what SQLite holds for committed. Who is killed between a commit's
+        pages and its mark in ``-shm`` leaves pages there that the next one writes over; Litestream
+        0.5.17 then makes a snapshot without the log, and fails until the log is a new one.
+        """
+        if position.txid != self._taken:
+            self._taken = position.txid
+            self._still.won()
+            self._still.lost()
+            return None
+        if not self._still.is_over():
+            return None
+        try:
+            self._ask("POST", "/sync", _ASK, json={"path": str(self._database), "wait": False})
+        except FailedError as error:
+            self._still.lost()
+            return str(error)
+        except SyncError:
+            pass  # it may be busy with much: no reason to begin anew
+        return None
+
+    def _restart(self, child: Child, *, truncate: bool = False) -> None:
+        child.stop(timedelta(seconds=1))
+        if truncate:
+            self._truncate()
+        self._begin(child)
+
+    def _truncate(self) -> None:
+        try:
+            if not checkpoints.truncate(self._database):
+                log.warning("log_not_truncated", reason="others use it: tried again")
+        except DatabaseError as error:
+            log.error("log_not_truncated", reason=str(error))
+
     def _begin(self, child: Child) -> None:
         self._watch.restarted()
         child.start()
@@ -175,7 +225,7 @@ class Replicating:
         except httpx.HTTPError as error:
             raise SyncError(f"litestream doesn't answer ({type(error).__name__})") from error
         if answer.is_error:
-            raise SyncError(f"litestream: {answer.text.strip()}")
+            raise FailedError(f"litestream: {answer.text.strip()}")
         return answer.json()
 
 

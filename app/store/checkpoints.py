@@ -11,13 +11,14 @@ truncated log it does see, and copies the whole database again.
 """
 
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from app.store.database import Database, DatabaseError, log_of
+from app.store.database import Database, DatabaseError, Row, connect, log_of
 
 log = structlog.get_logger()
 # A flood of 2,000 events a second writes about 25 MB of log in this time.
@@ -26,6 +27,7 @@ INTERVAL = timedelta(seconds=1)
 # must not fill for want of it. A leader's beats alone write about as much in a day.
 LARGEST: Final = 1_000_000_000
 _LOOK: Final = timedelta(minutes=1)
+_TRUNCATE_WITHIN: Final = timedelta(milliseconds=500)
 
 
 class Checkpoints:
@@ -68,6 +70,17 @@ def checkpoint(database: Database, *, replicated: bool) -> None:
     if size > LARGEST:
         log.warning("log_truncated", megabytes=size // 1_000_000)
         database.all("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def truncate(path: Path) -> bool:
+    """Empty the log of a database whose Litestream was ended, as a start that copies all needs it.
+
+    False: others read or write, and it wasn't done within half a second. Raises DatabaseError.
+    """
+    with closing(connect(path)) as connection:
+        connection.execute(f"PRAGMA busy_timeout = {_TRUNCATE_WITHIN // timedelta(milliseconds=1)}")
+        row: Row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not row["busy"]
 
 
 def _log_size(path: Path) -> int:

@@ -234,6 +234,7 @@ def test_a_good_release_is_asked_tried_and_put_into_use(mac: Mac) -> None:
         f"{NEW} release try",
         f"{NEW} release schema",
         f"{OLD} check",
+        f"{OLD} ha status --json",
     ]
 
 
