@@ -7,16 +7,29 @@ the price of what was used beyond the free.
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from cloud_jobs.costs.pots import Pot, pot_of
 from cloud_jobs.costs.prices import load
 from cloud_jobs.settings import CloudSettings
+from cloud_jobs.store.base import table
 from cloud_jobs.store.money import Metered, Used
 from cloud_jobs.store.runs import Run
-from cloud_jobs.store.upserts import insert_into
+from cloud_jobs.store.upserts import add_new, insert_into
+
+_METERED: Final = table(Metered)
+_SET_AMOUNT: Final = (
+    update(_METERED).where(_METERED.c.seq == bindparam("of_seq")).values(amount=bindparam("costs"))
+)
+_RUNS: Final = table(Run)
+_ADD_COST: Final = (
+    update(_RUNS)
+    .where(_RUNS.c.run_id == bindparam("of_run"))
+    .values(cost=_RUNS.c.cost + bindparam("more", type_=_RUNS.c.cost.type))
+)
 
 
 def meter(  # noqa: PLR0913 - a use has so many parts
@@ -52,9 +65,8 @@ def meter(  # noqa: PLR0913 - a use has so many parts
         "run_id": run_id,
         "job": job,
     }
-    added = insert_into(session, Metered).values(row).on_conflict_do_nothing()
-    seq = session.scalar(added.returning(Metered.seq))
-    if seq is None:
+    added = add_new(session, Metered, [row], Metered.seq.key)
+    if not added:
         return Decimal(0)
     # The difference of two rounded sums, so that the rows add up to the rounded sum of all.
     before, after = (
@@ -63,9 +75,10 @@ def meter(  # noqa: PLR0913 - a use has so many parts
     amount = after - before
     if not amount:
         return amount
-    session.execute(update(Metered).where(Metered.seq == seq).values(amount=amount))
+    on = session.connection()
+    on.execute(_SET_AMOUNT, {"of_seq": added.pop(), "costs": amount})
     if run_id is not None:
-        session.execute(update(Run).where(Run.run_id == run_id).values(cost=Run.cost + amount))
+        on.execute(_ADD_COST, {"of_run": run_id, "more": amount})
     return amount
 
 
@@ -73,6 +86,7 @@ def meter_fixed(session: Session, settings: CloudSettings, at: datetime) -> None
     """Write down what the month of ``at``, by the property's clock, costs anyway: once a month."""
     costs = load(settings)
     day = at.astimezone(settings.zone).date().replace(day=1).isoformat()
+    rows = []
     for name, fixed in costs.fixed.items():
         price = costs.convert(fixed.price, fixed.currency, settings.currency)
         row = {
@@ -85,7 +99,9 @@ def meter_fixed(session: Session, settings: CloudSettings, at: datetime) -> None
             "amount": price,
             "currency": settings.currency,
         }
-        session.execute(insert_into(session, Metered).values(row).on_conflict_do_nothing())
+        rows.append(row)
+    if rows:
+        add_new(session, Metered, rows, Metered.seq.key)
 
 
 def _take(session: Session, pot: Pot, quantity: int) -> tuple[Decimal, Decimal]:

@@ -6,14 +6,33 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cloud_jobs.costs.prices import Costs, load
 from cloud_jobs.settings import CloudSettings
+from cloud_jobs.store.base import table
 from cloud_jobs.store.money import Metered
+
+_M: Final = table(Metered).c
+# Asked for every hour, and by every page of costs.
+_OF_DAYS: Final = (
+    select(
+        _M.item,
+        _M.day,
+        _M.job,
+        _M.currency,
+        _M.unit_price,
+        func.sum(_M.quantity),
+        func.sum(_M.amount),
+    )
+    .where(_M.day.between(bindparam("first"), bindparam("last")))
+    .group_by(_M.item, _M.day, _M.job, _M.currency, _M.unit_price)
+    .order_by(_M.item, _M.day)
+)
 
 
 @dataclass(frozen=True)
@@ -116,20 +135,8 @@ def spent(session: Session, settings: CloudSettings, month: Month) -> Spent:
     lines: dict[str, Line] = {}
     by_job: dict[str, Decimal] = defaultdict(Decimal)
     by_day: dict[date, Decimal] = defaultdict(Decimal)
-    found = session.execute(
-        select(
-            Metered.item,
-            Metered.day,
-            Metered.job,
-            Metered.currency,
-            Metered.unit_price,
-            func.sum(Metered.quantity),
-            func.sum(Metered.amount),
-        )
-        .where(Metered.day.between(month.first.isoformat(), month.last.isoformat()))
-        .group_by(Metered.item, Metered.day, Metered.job, Metered.currency, Metered.unit_price)
-        .order_by(Metered.item, Metered.day)
-    )
+    days = {"first": month.first.isoformat(), "last": month.last.isoformat()}
+    found = session.connection().execute(_OF_DAYS, days)
     for item, day, job, currency, price, quantity, summed in found:
         # Postgres adds up whole numbers to a numeric.
         used = int(quantity)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.sealing import Seal
@@ -27,6 +27,15 @@ class CommandState(StrEnum):
     OFFERED = "offered"
     DONE = "done"
     FAILED = "failed"
+
+
+# Asked for all day long, mostly for nothing.
+_OFFERED: Final = (
+    select(Command)
+    .where(Command.state == CommandState.OFFERED)
+    .order_by(Command.seq)
+    .limit(bindparam("most"))
+)
 
 
 def issue(  # noqa: PLR0913 - the parts of a command
@@ -59,12 +68,7 @@ def issue(  # noqa: PLR0913 - the parts of a command
 
 def offered(session: Session, limit: int) -> Sequence[Command]:
     """The first ``limit`` that the desk has not told of, in the order in which they were issued."""
-    return session.scalars(
-        select(Command)
-        .where(Command.state == CommandState.OFFERED)
-        .order_by(Command.seq)
-        .limit(limit)
-    ).all()
+    return session.scalars(_OFFERED, {"most": limit}).all()
 
 
 def settle(  # noqa: PLR0913 - the parts of a report

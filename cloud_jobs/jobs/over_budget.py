@@ -48,9 +48,12 @@ class Standing(BaseModel):
 @job("over-budget", Cron("5 * * * *"), queue=Queue.UPKEEP, payload=Nothing)
 def over_budget(run: RunContext, _: Nothing) -> dict[str, int]:
     """Write down what the month costs anyway, and see how much of the budgets is used up."""
-    now = run.step("now", lambda: datetime.now(UTC), datetime)
-    with run.store.writing() as session:
-        meter_fixed(session, run.settings, now)  # once a month, however often
+    now = run.step(
+        "now",
+        lambda: datetime.now(UTC),
+        datetime,
+        also=lambda session, at: meter_fixed(session, run.settings, at),  # once a month
+    )
     found = run.step(
         "look",
         lambda: _look(run, now),

@@ -6,12 +6,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cloud_jobs.known.flights import CANCELLED, MOVED
-from cloud_jobs.runtime.job import Cron, Nothing, Queue, RunContext, job
+from cloud_jobs.runtime.job import Cron, Nothing, Payload, Queue, RunContext, job
 from cloud_jobs.sources import flight_watch, flightaware
 from cloud_jobs.sources.flight_watch import Due, Outcome, Tell
 from cloud_jobs.sources.flightaware import Flights
 from cloud_jobs.sources.http import RefusedError, Service, UnavailableError
 from cloud_jobs.store.sources import Flight
+
+
+class _Look(Payload):
+    """What was due when the run looked."""
+
+    at: datetime
+    due: tuple[Due, ...]
 
 
 @job(
@@ -28,25 +35,25 @@ def watch_flights(run: RunContext, _: Nothing) -> dict[str, Any]:
     """Ask for each flight whose time it is; one that can't be had doesn't keep the others."""
     if not flightaware.is_configured(run.settings):
         return {"configured": False}
-    now = run.step("now", lambda: datetime.now(UTC), datetime)
-    due = run.step("due", lambda: _due(run, now), list[Due])
+    look = run.step("due", lambda: _look(run), _Look)
     failed: UnavailableError | None = None
     with flightaware.opened(run.settings) as service:
-        for flight in due:
+        for flight in look.due:
             try:
-                _watch(run, service, flight, now)
+                _watch(run, service, flight, look.at)
             except UnavailableError as error:
                 failed = error
                 if error.after is not None:
                     break  # it wants to be left alone
     if failed is not None:
         raise failed
-    return {"asked": len(due)}
+    return {"asked": len(look.due)}
 
 
-def _due(run: RunContext, now: datetime) -> list[Due]:
+def _look(run: RunContext) -> _Look:
+    now = datetime.now(UTC)
     with run.store.writing() as session:
-        return list(flight_watch.due(session, run.settings, now))
+        return _Look(at=now, due=tuple(flight_watch.due(session, run.settings, now)))
 
 
 def _watch(run: RunContext, service: Service, flight: Due, now: datetime) -> None:

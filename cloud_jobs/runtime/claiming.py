@@ -13,8 +13,9 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from cloud_jobs.runtime.pausing import resting
 from cloud_jobs.store.base import table
-from cloud_jobs.store.runs import PausedQueue, Run, State
+from cloud_jobs.store.runs import Run, State
 
 # Every run passes here. Building a statement takes longer than the store takes to do it, so these
 # are built once, and of plain tables.
@@ -39,7 +40,6 @@ _DUE: Final = (
     .order_by(_C.seq)
     .with_for_update(skip_locked=True)
 )
-_RESTING: Final = select(table(PausedQueue).c.queue)
 _PAUSE: Final = update(_RUNS).where(_THESE).values(state=State.PAUSED)
 _CANCEL: Final = (
     update(_RUNS)
@@ -80,6 +80,7 @@ OURS: Final = (
 )
 """For a statement about a run that its worker still has: see :func:`whose`."""
 _HOLD: Final = update(_RUNS).where(*OURS).values(lease_until=bindparam("until"))
+_HOLD_AND_SEE: Final = _HOLD.returning(_C.cancel_asked)
 _GIVE_BACK: Final = (
     update(_RUNS)
     .where(*OURS)
@@ -141,13 +142,16 @@ def whose(claimed: Claimed) -> dict[str, Any]:
     return {"of_run": claimed.run_id, "of_attempt": claimed.attempt}
 
 
-def hold(session: Session, claimed: Claimed, until: datetime) -> bool:
-    """Keep a run for longer, and its row locked to the end of the transaction; False if it is gone.
+def hold(session: Session, claimed: Claimed, until: datetime) -> bool | None:
+    """Keep a run for longer, and its row locked to the end of the transaction.
 
-    What else the transaction writes for the run belongs behind this.
+    Whether it is to be cancelled; None if it is the worker's no more. What else the transaction
+    writes for the run belongs behind this.
     """
-    held = session.connection().execute(_HOLD, whose(claimed) | {"until": until})
-    return held.rowcount == 1
+    asked: bool | None = session.connection().scalar(
+        _HOLD_AND_SEE, whose(claimed) | {"until": until}
+    )
+    return asked
 
 
 def extend(session: Session, held: Sequence[Claimed], until: datetime) -> None:
@@ -183,11 +187,11 @@ def _leave_cancelled(on: Connection, found: Sequence[Any], now: datetime) -> lis
 
 
 def _leave_paused(on: Connection, found: Sequence[Any]) -> list[Any]:
-    resting = set(on.scalars(_RESTING))
-    paused = [row.run_id for row in found if row.queue in resting]
-    if paused:
-        on.execute(_PAUSE, {"run_ids": paused})
-    return [row for row in found if row.queue not in resting]
+    paused = resting(on)
+    to_rest = [row.run_id for row in found if row.queue in paused]
+    if to_rest:
+        on.execute(_PAUSE, {"run_ids": to_rest})
+    return [row for row in found if row.queue not in paused]
 
 
 def _take_alone(on: Connection, row: Any, taking: dict[str, Any]) -> bool:

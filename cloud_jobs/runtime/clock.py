@@ -13,14 +13,15 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.sealing import Seal
 from cloud_jobs.runtime.job import Cron, Every, Job, Jobs
-from cloud_jobs.runtime.pausing import paused
+from cloud_jobs.runtime.pausing import resting
 from cloud_jobs.runtime.starting import Start, due, start_all
 from cloud_jobs.settings import CloudSettings
+from cloud_jobs.store.base import table
 from cloud_jobs.store.runs import FINISHED, Run, StartedBy, State, Tick
 from cloud_jobs.store.upserts import insert_into
 
@@ -28,6 +29,21 @@ _MIDNIGHT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # As finely as the store keeps a moment.
 _NEXT: Final = timedelta(milliseconds=1)
 _OPEN: Final = tuple(state for state in State if state not in FINISHED)
+# Asked each second, most often for nothing.
+_TICKS: Final = table(Tick)
+_TICKED: Final = select(_TICKS.c.job, _TICKS.c.last_at)
+_LOCKED: Final = _TICKED.order_by(_TICKS.c.job).with_for_update()
+_TICK: Final = (
+    update(_TICKS)
+    .where(_TICKS.c.job == bindparam("of_job"))
+    .values(last_at=bindparam("at"), skipped=_TICKS.c.skipped + bindparam("skips"))
+)
+_BUSY: Final = (
+    select(table(Run).c.job)
+    .where(table(Run).c.state.in_(_OPEN), table(Run).c.started_by == StartedBy.CLOCK)
+    .distinct()
+)
+"""The jobs of which a run that the clock started is open."""
 
 
 def tick(
@@ -41,11 +57,10 @@ def tick(
     is new ticks from now on.
     """
     # Locked: a second scheduler waits here, then finds that nothing is due.
-    rows = session.scalars(select(Tick).order_by(Tick.job).with_for_update())
-    ticked = {row.job: row for row in rows}
-    resting = paused(session)
-    busy = _busy(session)
-    starts = []
+    on = session.connection()
+    ticked = {row.job: row for row in on.execute(_LOCKED)}
+    paused, busy = resting(on), set(on.scalars(_BUSY))
+    starts, ticking = [], []
     for job, trigger in _by_clock(jobs):
         row = ticked.get(job.name)
         if row is None:
@@ -54,18 +69,19 @@ def tick(
         times = list(ticks(trigger, settings.zone, row.last_at, now))
         if not times:
             continue
-        row.last_at = times[-1]
         starts_one = job.name not in busy
         if starts_one:
             starts.append(_start(job, times[-1]))
-        if job.queue in resting:
-            row.skipped += len(times) - starts_one
+        skips = len(times) - starts_one if job.queue in paused else 0
+        ticking.append({"of_job": job.name, "at": times[-1], "skips": skips})
+    if ticking:
+        on.execute(_TICK, ticking)
     return due(start_all(session, starts, seal=seal, zone=settings.zone, now=now))
 
 
 def next_due(session: Session, jobs: Jobs, zone: ZoneInfo) -> datetime | None:
     """When :func:`tick` will next have something to do, maybe in the past; None for never."""
-    ticked = dict(session.execute(select(Tick.job, Tick.last_at)).all())
+    ticked = {row.job: row.last_at for row in session.connection().execute(_TICKED)}
     times = [
         next_tick(trigger, zone, ticked[job.name]) if job.name in ticked else _MIDNIGHT
         for job, trigger in _by_clock(jobs)
@@ -127,17 +143,6 @@ def _by_clock(jobs: Jobs) -> Iterator[tuple[Job[Any], Cron | Every]]:
     for job in jobs.by_name.values():
         if isinstance(job.trigger, Cron | Every):
             yield job, job.trigger
-
-
-def _busy(session: Session) -> set[str]:
-    """The jobs of which a run that the clock started is open."""
-    return set(
-        session.scalars(
-            select(Run.job)
-            .where(Run.state.in_(_OPEN), Run.started_by == StartedBy.CLOCK)
-            .distinct()
-        )
-    )
 
 
 def _begin(session: Session, job: str, now: datetime) -> None:

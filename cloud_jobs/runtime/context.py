@@ -4,17 +4,19 @@ Each is one transaction: the effect's rows, and the step that remembers it. It b
 run's row, so that a worker that was given up for dead can't add to a run that another works on.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from threading import Event as Flag
 from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from app.sealing import Seal
@@ -27,12 +29,22 @@ from cloud_jobs.runtime.job import Also, FatalError, Jobs
 from cloud_jobs.runtime.starting import Start, due, start
 from cloud_jobs.runtime.steps import Steps
 from cloud_jobs.settings import CloudSettings
+from cloud_jobs.store.base import table
 from cloud_jobs.store.database import Store
 from cloud_jobs.store.runs import Run, RunLog, StartedBy
 
 T = TypeVar("T")
+# What reads and writes a step's result: made once, for that takes longer than a small step.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 Dispatch = Callable[[Sequence[str]], None]
 EVENT_SOURCE: Final = "job"
+# A step that follows another at once doesn't ask again whether it may.
+_FRESH: Final = timedelta(milliseconds=10)
+# Before every step: see `cloud_jobs.runtime.claiming`.
+_RUNS: Final = table(Run)
+_CANCEL_ASKED: Final = select(_RUNS.c.cancel_asked).where(
+    _RUNS.c.run_id == bindparam("of_run"), _RUNS.c.attempts == bindparam("of_attempt")
+)
 log = structlog.get_logger()
 
 
@@ -76,7 +88,10 @@ class Context:
         self._parts = parts
         self._claimed = claimed
         self._is_writing = False
-        self._steps = Steps(parts.store, parts.seal, claimed)
+        self._steps = Steps(parts.seal, claimed)
+        # When it was last known whose the run is, and that it goes on; None: nobody looked yet.
+        self._seen: float | None = None
+        self._is_cancelled = False
         self.settings = parts.settings
         self.store = parts.store
         self.seal = parts.seal
@@ -91,13 +106,14 @@ class Context:
         self, name: str, what: Callable[[], T], returns: type[T], *, also: Also | None = None
     ) -> T:
         """See :class:`RunContext`. What is returned has been through JSON, the first time too."""
-        adapter = TypeAdapter(returns)
-        remembered = self._steps.finished(f"step:{name}")
+        adapter = _adapter(returns)
+        remembered = self._finished(f"step:{name}")
         if remembered is not None:
-            return adapter.validate_json(remembered)
+            known: T = adapter.validate_json(remembered)
+            return known
         self._go_on()
         text = adapter.dump_json(what(), by_alias=True).decode()
-        result = adapter.validate_json(text)
+        result: T = adapter.validate_json(text)
         with self._writing() as session:
             if also is not None:
                 also(session, result)
@@ -214,28 +230,43 @@ class Context:
 
     def _once(self, name: str, write: Callable[[Session], str]) -> str:
         """Write something beside the step that remembers it; what it is called."""
-        remembered = self._steps.finished(name)
+        remembered = self._finished(name)
         if remembered is not None:
             return remembered
-        self._go_on()
+        self._parts.go_on()
         with self._writing() as session:
+            if self._is_cancelled:
+                raise Cancelled
             text = write(session)
             self._steps.remember(session, name, text)
         return text
 
+    def _finished(self, name: str) -> str | None:
+        """What a step came to before; the first looks what there is."""
+        if self._seen is None:
+            with self.store.reading() as session:
+                self._steps.load(session)
+                self._look(session)
+        return self._steps.finished(name)
+
     def _go_on(self) -> None:
         """Raises :class:`Stopped` before something is begun that shall not be."""
         self._parts.go_on()
-        with self.store.reading() as session:
-            asked = session.scalar(
-                select(Run.cancel_asked).where(
-                    Run.run_id == self.run_id, Run.attempts == self.attempt
-                )
-            )
+        if self._seen is None or time.monotonic() - self._seen > _FRESH.total_seconds():
+            with self.store.reading() as session:
+                self._look(session)
+        if self._is_cancelled:
+            raise Cancelled
+
+    def _look(self, session: Session) -> None:
+        ours = {"of_run": self.run_id, "of_attempt": self.attempt}
+        asked = session.connection().scalar(_CANCEL_ASKED, ours)
+        self._saw(asked)
+
+    def _saw(self, asked: bool | None) -> None:
         if asked is None:
             raise Lost
-        if asked:
-            raise Cancelled
+        self._seen, self._is_cancelled = time.monotonic(), asked
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
@@ -244,8 +275,7 @@ class Context:
         self._is_writing = True
         try:
             with self.store.writing() as session:
-                if not hold(session, self._claimed, _now() + self.settings.run_lease):
-                    raise Lost
+                self._saw(hold(session, self._claimed, _now() + self.settings.run_lease))
                 yield session
         finally:
             self._is_writing = False

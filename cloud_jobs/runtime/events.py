@@ -14,7 +14,7 @@ from cloud_jobs.runtime.job import Jobs
 from cloud_jobs.runtime.starting import Start, due, start_all
 from cloud_jobs.store.exchange import InboundEvent
 from cloud_jobs.store.runs import StartedBy
-from cloud_jobs.store.upserts import insert_into
+from cloud_jobs.store.upserts import add_new
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,8 @@ def take_all(  # noqa: PLR0913 - the same
         return []
     # The first of those that are one; written down in their order, for that is what `seq` says.
     rows = {event.event_id: _row(event, seal, now) for event in reversed(given)}
-    added = set(
-        session.scalars(
-            insert_into(session, InboundEvent)
-            .on_conflict_do_nothing()
-            .returning(InboundEvent.event_id),
-            list(rows.values())[::-1],
-        )
-    )
+    in_order = list(rows.values())[::-1]
+    added = add_new(session, InboundEvent, in_order, InboundEvent.event_id.key)
     taken = []
     for event in given:
         is_new = event.event_id in added

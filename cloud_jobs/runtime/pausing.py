@@ -6,13 +6,18 @@ the same transaction; `cloud_jobs.runtime.relay` settles the runs of which two d
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cloud_jobs.runtime.job import PAUSABLE, Queue
+from cloud_jobs.store.base import table
 from cloud_jobs.store.runs import Pause, PausedQueue, Run, State
+
+# Whoever starts a run asks for them: see `cloud_jobs.runtime.claiming`.
+_RESTING: Final = select(table(PausedQueue).c.queue)
 
 
 def pause(
@@ -26,11 +31,12 @@ def pause(
     if not set(wanted) <= set(PAUSABLE):
         raise ValueError(f"{Queue.UPKEEP} is never paused: it is what resumes the others")
     changed = [queue for queue in wanted if _keep_pause(session, queue, by, reason, now)]
-    session.execute(
-        update(Run)
-        .where(Run.queue.in_(changed), Run.state == State.QUEUED)
-        .values(state=State.PAUSED)
-    )
+    if changed:
+        session.execute(
+            update(Run)
+            .where(Run.queue.in_(changed), Run.state == State.QUEUED)
+            .values(state=State.PAUSED)
+        )
     return changed
 
 
@@ -39,8 +45,11 @@ def resume(session: Session, queues: Iterable[Queue], by: str, now: datetime) ->
 
     Queues that are not paused are left alone.
     """
+    wanted = list(queues)
+    if not wanted:
+        return []
     found = session.scalars(
-        delete(PausedQueue).where(PausedQueue.queue.in_(list(queues))).returning(PausedQueue)
+        delete(PausedQueue).where(PausedQueue.queue.in_(wanted)).returning(PausedQueue)
     ).all()
     for one in found:
         session.add(
@@ -58,9 +67,12 @@ def resume(session: Session, queues: Iterable[Queue], by: str, now: datetime) ->
 
 def queue_again(session: Session, queues: Iterable[str]) -> list[str]:
     """Let the paused runs of ``queues`` run; their ids, the oldest first."""
+    wanted = list(queues)
+    if not wanted:
+        return []
     rows = session.execute(
         update(Run)
-        .where(Run.queue.in_(list(queues)), Run.state == State.PAUSED)
+        .where(Run.queue.in_(wanted), Run.state == State.PAUSED)
         .values(state=State.QUEUED)
         .returning(Run.seq, Run.run_id)
     )
@@ -76,6 +88,11 @@ def paused(session: Session) -> dict[Queue, PausedQueue]:
     """The queues that are paused: by whom, since when, why."""
     rows = session.scalars(select(PausedQueue).order_by(PausedQueue.since, PausedQueue.queue))
     return {Queue(row.queue): row for row in rows}
+
+
+def resting(on: Connection) -> set[str]:
+    """The names of the queues that are paused."""
+    return set(on.scalars(_RESTING))
 
 
 def _keep_pause(session: Session, queue: Queue, by: str, reason: str, now: datetime) -> bool:

@@ -70,7 +70,7 @@ def settle(
     outcomes = _without_cancelled(session, outcomes)
     failed = [one for one in outcomes if one.state in _FAILED]
     # Looked at before, for their rows must still be held; there are few of them.
-    told = [one for one in failed if hold(session, one.claimed, one.ended_at)]
+    told = [one for one in failed if hold(session, one.claimed, one.ended_at) is not None]
     session.connection().execute(_SETTLE, [_row(one) for one in outcomes])
     for one in told:
         raise_alert(

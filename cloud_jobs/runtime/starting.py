@@ -10,19 +10,31 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from app.sealing import Seal
 from cloud_jobs.runtime.job import Job, Payload
-from cloud_jobs.store.runs import PausedQueue, Run, StartedBy, State
-from cloud_jobs.store.upserts import insert_into
+from cloud_jobs.runtime.pausing import resting
+from cloud_jobs.store.base import table
+from cloud_jobs.store.runs import Run, StartedBy, State
+from cloud_jobs.store.upserts import add_new
 
 # How long a key counts where nobody says.
 KEY_COUNTS: Final = timedelta(hours=24)
 # Rows in one statement: 24 columns each, of 32,766 variables that SQLite takes.
 _AT_ONCE: Final = 500
 _LONGEST_KEY: Final = 200
+_RUNS: Final = table(Run)
+_FREE_EXPIRED: Final = (
+    update(_RUNS)
+    .where(
+        _RUNS.c.job == bindparam("of_job"),
+        _RUNS.c.idempotency_key == bindparam("of_key"),
+        _RUNS.c.key_expires_at <= bindparam("now"),
+    )
+    .values(idempotency_key=None)
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +81,9 @@ def start_all(
     rows = [_row(one, seal, now) | {"day": day} for one in starts]
     if not rows:
         return []
-    resting = set(session.scalars(select(PausedQueue.queue)))
+    paused = resting(session.connection())
     for row in rows:
-        row["state"] = State.PAUSED if row["queue"] in resting else State.QUEUED
+        row["state"] = State.PAUSED if row["queue"] in paused else State.QUEUED
     return [started for chunk in _chunks(rows) for started in _insert(session, chunk, now)]
 
 
@@ -140,11 +152,7 @@ def _insert(session: Session, rows: list[dict[str, Any]], now: datetime) -> list
     keys = {(row["job"], row["idempotency_key"]) for row in rows if row["idempotency_key"]}
     if keys:
         _free_expired(session, keys, now)
-    added = set(
-        session.scalars(
-            insert_into(session, Run).on_conflict_do_nothing().returning(Run.run_id), rows
-        )
-    )
+    added = add_new(session, Run, rows, Run.run_id.key)
     if len(added) == len(rows):
         return [Started(row["run_id"], is_new=True) for row in rows]
     holders = _holders(session, keys)
@@ -157,12 +165,8 @@ def _insert(session: Session, rows: list[dict[str, Any]], now: datetime) -> list
 
 
 def _free_expired(session: Session, keys: set[tuple[str, str]], now: datetime) -> None:
-    session.execute(
-        update(Run)
-        .where(tuple_(Run.job, Run.idempotency_key).in_(keys), Run.key_expires_at <= now)
-        .values(idempotency_key=None)
-        .execution_options(synchronize_session=False)
-    )
+    given = [{"of_job": job, "of_key": key, "now": now} for job, key in sorted(keys)]
+    session.connection().execute(_FREE_EXPIRED, given)
 
 
 def _holders(session: Session, keys: set[tuple[str, str]]) -> dict[tuple[str, str], str]:

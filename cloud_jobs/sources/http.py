@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, TypeVar
 
 import httpx
@@ -147,12 +147,6 @@ class Service:
             if len(content) > LARGEST_ANSWER:
                 raise UnavailableError(f"{self.name}'s answer is too large")
         return bytes(content)
-
-
-@lru_cache(maxsize=1)
-def _certificates() -> ssl.SSLContext:
-    """Whom to believe: read once, for that takes longer than a short question."""
-    return httpx.create_ssl_context()
 
 
 def asked_to_wait(headers: httpx.Headers) -> timedelta | None:

@@ -21,6 +21,7 @@ except ImportError:
 BUSY: Final = timedelta(seconds=10)
 _WRITES: Final = "portiere_writes"
 _DURABLE: Final = "portiere_durable"
+_LEVEL: Final = "portiere_level"
 
 
 class StoreError(Exception):
@@ -118,5 +119,7 @@ def _begin(connection: Connection) -> None:
         return
     # Only between transactions; the next writer on this connection may want the other.
     level = "FULL" if options.get(_DURABLE, False) else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+    if connection.info.get(_LEVEL) != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.info[_LEVEL] = level
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -14,14 +14,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import time_machine
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session
 
 from cloud_jobs.api.parts import Parts
 from cloud_jobs.api.taking import take_told
-from cloud_jobs.exchange.commands import offered, payload_of
+from cloud_jobs.exchange.commands import ISSUED, offered, payload_of
 from cloud_jobs.runtime.clock import next_due
 from cloud_jobs.runtime.events import Event
-from cloud_jobs.runtime.executing import nobody
+from cloud_jobs.runtime.executing import Runner, nobody
+from cloud_jobs.store.base import table
 from cloud_jobs.store.runs import Run, State
 from tests.support.cloud_layer import Layer
 from tests.support.outside.server import Outside
@@ -31,6 +33,14 @@ DAY: Final = timedelta(days=1)
 COUNTRIES: Final = ("IT", "DE", "FR", "GB", "US")
 TOLD_TOGETHER: Final = 8
 _MOMENT: Final = timedelta(seconds=5)
+_RUNS: Final = table(Run)
+_QUEUED: Final = _RUNS.c.state == State.QUEUED
+_WAITING: Final = select(func.min(_RUNS.c.not_before)).where(_QUEUED)
+_DUE: Final = (
+    select(_RUNS.c.run_id)
+    .where(_QUEUED, _RUNS.c.not_before <= bindparam("now"))
+    .order_by(_RUNS.c.seq)
+)
 
 
 @dataclass(frozen=True)
@@ -177,6 +187,13 @@ class House:
         self._chance = random.Random(seed)
         self._outbox = 0
         self._parts = Parts(layer.settings, layer.store, layer.seal, layer.jobs, nobody)
+        # As the processes do: what is started is handed on, and the desk hears of its commands.
+        self._started: list[str] = []
+        self._runner = Runner(
+            layer.settings, layer.store, layer.seal, layer.jobs, dispatch=self._started.extend
+        )
+        self._is_asked = False
+        layer.store.after_writing(self._heard)
 
     def play(self, happenings: list[Happening], until: datetime) -> None:
         """Let all of it happen, the clock tick and the workers work, up to a moment."""
@@ -189,24 +206,30 @@ class House:
             if now > until:
                 return
             self._clock.move_to(max(now, datetime.now(UTC)))
+            self._started.clear()
             while position < len(coming) and coming[position].at <= now:
                 self._happen(coming[position])
                 position += 1
-            self._work(ticks=due is not None and due <= now)
+            if due is not None and due <= now:
+                self._started += self.layer.tick(datetime.now(UTC))
+            if waiting is not None and waiting <= now:
+                self._started += self._due(datetime.now(UTC))
+            self._work()
 
     def tell(self, events: list[Event]) -> None:
         """The desk tells something, by the way that its API takes it."""
-        take_told(self._parts, events, datetime.now(UTC))
+        self._started += take_told(self._parts, events, datetime.now(UTC))
         self.told += events
 
     def _next(self) -> tuple[datetime | None, datetime | None]:
         """When the clock ticks next, and when a run may work that waits."""
         with self.layer.store.reading() as session:
             due = next_due(session, self.layer.jobs, ROME)
-            waiting = session.scalar(
-                select(func.min(Run.not_before)).where(Run.state == State.QUEUED)
-            )
+            waiting = session.connection().scalar(_WAITING)
         return due, waiting
+
+    def _heard(self, session: Session) -> None:
+        self._is_asked = session.info.pop(ISSUED, False) or self._is_asked
 
     def _happen(self, one: Happening) -> None:
         if one.events:
@@ -220,29 +243,25 @@ class House:
         if one.land:
             self._outside.aeroapi.land(one.land)
 
-    def _work(self, *, ticks: bool) -> None:
+    def _work(self) -> None:
         now = datetime.now(UTC)
         calls = self._outside.aeroapi.calls, self._outside.openweather.calls
-        if ticks:
-            self.layer.tick(now)
-        while run_ids := self._due(now):
-            self.layer.runner.execute_all(run_ids)
-            self._carry_out()
+        while run_ids := list(self._started):
+            self._started.clear()
+            self._runner.execute_all(run_ids)
+            if self._is_asked:
+                self._carry_out()
         month = f"{now.astimezone(ROME):%Y-%m}"
         self.counts.flights[month, f"{now:%Y-%m}"] += self._outside.aeroapi.calls - calls[0]
         self.counts.weather[month, f"{now:%Y-%m-%d}"] += self._outside.openweather.calls - calls[1]
 
     def _due(self, now: datetime) -> list[str]:
-        query = (
-            select(Run.run_id)
-            .where(Run.state == State.QUEUED, Run.not_before <= now)
-            .order_by(Run.seq)
-        )
         with self.layer.store.reading() as session:
-            return list(session.scalars(query))
+            return list(session.connection().scalars(_DUE, {"now": now}))
 
     def _carry_out(self) -> None:
         """What the desk was asked for is done; of messages it tells how far they got."""
+        self._is_asked = False
         with self.layer.store.reading() as session:
             found = [
                 (command.command_id, command.name, payload_of(self.layer.seal, command))
