@@ -38,7 +38,7 @@ def after_stay(run: RunContext, _: Nothing) -> dict[str, Any]:
 
     The desk refuses a reminder where nothing is left to pay: it alone knows.
     """
-    notices = run.step("notices", lambda: _notices(run), list[Notice])
+    notices = run.decide("notices", lambda: _notices(run), list[Notice])
     for notice in notices:
         run.start(notice.key, stay_notice.name, notice.model_dump())
     return {"notices": len(notices)}

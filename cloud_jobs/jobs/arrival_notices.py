@@ -51,7 +51,7 @@ def arrival_notices(settings: CloudSettings) -> Job[Nothing]:
 
 def _tell_tomorrows(run: RunContext, _: Nothing) -> dict[str, Any]:
     """Tell everybody who comes tomorrow; and who comes today, if yesterday this didn't run."""
-    arriving = run.step("arriving", lambda: _coming(run), list[Arriving])
+    arriving = run.decide("arriving", lambda: _coming(run), list[Arriving])
     for stay in arriving:
         _start(run, stay)
     return {"arriving": len(arriving)}
@@ -60,7 +60,7 @@ def _tell_tomorrows(run: RunContext, _: Nothing) -> dict[str, Any]:
 @job("late-arrival-notice", On("booking.changed"), queue=Queue.NOTICES, payload=BookingChanged)
 def late_arrival_notice(run: RunContext, payload: BookingChanged) -> None:
     """Tell the guest of one booking, if the hour at which they would have been told is past."""
-    for stay in run.step("arriving", lambda: _come_late(run, payload), list[Arriving]):
+    for stay in run.decide("arriving", lambda: _come_late(run, payload), list[Arriving]):
         _start(run, stay)
 
 

@@ -36,7 +36,7 @@ class Reader(Payload):
 @job("batch-notifications", On("notifications.batch"), queue=Queue.NOTICES, payload=Notification)
 def batch_notifications(run: RunContext, payload: Notification) -> dict[str, Any]:
     """Send it to all of them; who can't be told in their language is left to a person."""
-    readers = run.step("readers", lambda: _readers(run, payload.to), list[Reader])
+    readers = run.decide("readers", lambda: _readers(run, payload.to), list[Reader])
     source = payload.language or run.settings.default_language
     texts = {
         language: translated(run, payload.text, source, language).text

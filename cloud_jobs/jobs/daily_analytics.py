@@ -18,7 +18,7 @@ class DailyAnalytics(Figure):
 @job("daily-analytics", Cron("30 5 * * *"), queue=Queue.REPORTS, payload=Nothing)
 def daily_analytics(run: RunContext, _: Nothing) -> DailyAnalytics:
     """Count what is known by now; what comes later is in the figures of whoever asks later."""
-    day = run.step("day", lambda: _yesterday(run), date)
+    day = run.decide("day", lambda: _yesterday(run), date)
     zone = run.settings.zone
     with run.store.reading() as session:
         return DailyAnalytics(

@@ -45,7 +45,7 @@ class Affected(Payload):
 @job("flight-delay-alert", On(MOVED), queue=Queue.NOTICES, payload=FlightMoved)
 def flight_delay_alert(run: RunContext, flight: FlightMoved) -> dict[str, Any]:
     """Tell each guest once a change; and the desk, what it has to move or to stay up for."""
-    affected = run.step("affected", lambda: _still_to_tell(run, flight), Affected)
+    affected = run.decide("affected", lambda: _still_to_tell(run, flight), Affected)
     if affected.unnamed:
         run.log("stays without a guest's index were left out", stays=affected.unnamed)
     # Of a guest with two stays the one that is fetched.
@@ -59,7 +59,7 @@ def flight_delay_alert(run: RunContext, flight: FlightMoved) -> dict[str, Any]:
 @job("flight-cancelled-alert", On(CANCELLED), queue=Queue.NOTICES, payload=FlightTold)
 def flight_cancelled_alert(run: RunContext, flight: FlightTold) -> dict[str, Any]:
     """Have a person ask the guests: what comes of a cancelled flight, no template knows."""
-    affected = run.step("affected", lambda: _affected(run, flight), Affected)
+    affected = run.decide("affected", lambda: _affected(run, flight), Affected)
     if affected.guests:
         alert_desk(
             run,

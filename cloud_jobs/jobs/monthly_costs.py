@@ -21,7 +21,7 @@ KIND: Final = "monthly_costs"
 @job("monthly-costs", Cron("0 9 1 * *"), queue=Queue.UPKEEP, payload=Nothing)
 def monthly_costs(run: RunContext, _: Nothing) -> dict[str, Any]:
     """Tell what the past month cost; the whole report is the run's output."""
-    now = run.step("now", lambda: datetime.now(UTC), datetime)
+    now = run.decide("now", lambda: datetime.now(UTC), datetime)
     month = Month.of(now, run.settings.zone).before
     with run.store.reading() as session:
         clock = by_clock(run.jobs, run.settings.zone)

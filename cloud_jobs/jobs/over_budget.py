@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cloud_jobs.alerts.raising import raise_alert, resolve
@@ -19,9 +19,14 @@ from cloud_jobs.costs.metering import meter_fixed
 from cloud_jobs.costs.months import Month
 from cloud_jobs.runtime.job import Cron, Job, Nothing, Payload, Queue, RunContext, job
 from cloud_jobs.store.alerts import Alert
+from cloud_jobs.store.base import table
 
 REACHED: Final = "budget.reached"
 _PREFIX: Final = "budget:"
+# Before each optional run. No prefix has a character that LIKE reads as another.
+_OPEN: Final = select(table(Alert).c.key).where(
+    table(Alert).c.key.startswith(bindparam("prefix")), table(Alert).c.resolved_at.is_(None)
+)
 
 
 class Level(BaseModel):
@@ -73,7 +78,7 @@ def rests_when_used_up(declared: Job[Any]) -> Job[Any]:
     """
 
     def handler(run: RunContext, payload: Payload) -> Any:
-        if run.step("budget", lambda: _is_used_up(run), bool):
+        if run.decide("budget", lambda: _is_used_up(run), bool):
             run.log("left out: a budget of this month is used up")
             return {"left_out": "over budget"}
         return declared.handler(run, payload)
@@ -133,13 +138,7 @@ def _is_used_up(run: RunContext) -> bool:
 
 
 def _open(session: Session, prefix: str) -> set[str]:
-    return set(
-        session.scalars(
-            select(Alert.key).where(
-                Alert.key.startswith(prefix, autoescape=True), Alert.resolved_at.is_(None)
-            )
-        )
-    )
+    return set(session.connection().scalars(_OPEN, {"prefix": prefix}))
 
 
 def _cents(amount: Decimal) -> Decimal:

@@ -33,7 +33,7 @@ class _Refused(NamedTuple):
 @job("refused-bookings", Every(_EVERY), queue=Queue.UPKEEP, payload=Nothing)
 def refused_bookings(run: RunContext, _: Nothing) -> dict[str, int]:
     """Call a person for each command about a booking that the desk has refused of late."""
-    now = run.step("now", lambda: datetime.now(UTC), datetime)
+    now = run.decide("now", lambda: datetime.now(UTC), datetime)
     with run.store.reading() as session:
         refused = _refused(session, now)
 

@@ -37,8 +37,8 @@ def smoobu_sync(run: RunContext, _: Nothing) -> dict[str, Any]:
     """Hand on whatever is new; ask from here the next time."""
     if not smoobu.is_configured(run.settings):
         return {"configured": False}
-    now = run.step("now", lambda: datetime.now(UTC), datetime)
-    since = run.step("since", lambda: _since(run), _Since)
+    now = run.decide("now", lambda: datetime.now(UTC), datetime)
+    since = run.decide("since", lambda: _since(run), _Since)
     found = unreadable = 0
     with smoobu.opened(run.settings) as service:
         for number in range(1, _MOST_PAGES + 1):

@@ -34,7 +34,7 @@ def translate_and_send(run: RunContext, payload: Wanted) -> dict[str, Any]:
     if guest is None:
         raise FatalError("translation.wanted is about no guest: name one")
     source = payload.language or run.settings.default_language
-    known = run.step("language", lambda: _language(run, guest), GuestLanguage)
+    known = run.decide("language", lambda: _language(run, guest), GuestLanguage)
     translation = translated(run, payload.text, source, known.language)
     command = {"guest": guest, "text": translation.text or payload.text}
     if payload.dedupe_key is not None:

@@ -33,7 +33,7 @@ def upsell_round(run: RunContext, _: Nothing) -> dict[str, Any]:
     now = run.step("now", lambda: datetime.now(UTC), datetime)
     with run.store.writing() as session:
         upsell.settle(session, run.seal, now)
-    found = run.step("candidates", lambda: _candidates(run, now), list[int])
+    found = run.decide("candidates", lambda: _candidates(run, now), list[int])
     for booking_id in found:
         run.start(str(booking_id), upsell_offer.name, {"booking_id": booking_id})
     return {"stays": len(found)}

@@ -35,8 +35,10 @@ def watch_flights(run: RunContext, _: Nothing) -> dict[str, Any]:
     """Ask for each flight whose time it is; one that can't be had doesn't keep the others."""
     if not flightaware.is_configured(run.settings):
         return {"configured": False}
-    look = run.step("due", lambda: _look(run), _Look)
+    look = run.decide("due", lambda: _look(run), _Look)
     failed: UnavailableError | None = None
+    if not look.due:
+        return {"asked": 0}
     with flightaware.opened(run.settings) as service:
         for flight in look.due:
             try:

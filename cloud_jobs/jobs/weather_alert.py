@@ -31,7 +31,7 @@ class Whom(Payload):
 @job("weather-alert", On(WARNING), queue=Queue.NOTICES, payload=Warned)
 def weather_alert(run: RunContext, warned: Warned) -> dict[str, Any]:
     """Have each told once of a warning as it stands."""
-    whom = run.step("whom", lambda: _whom(run, warned), Whom)
+    whom = run.decide("whom", lambda: _whom(run, warned), Whom)
     if not whom.guests:
         return {"guests": 0}
     span = warned.starts_at, warned.ends_at

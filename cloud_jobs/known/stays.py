@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cloud_jobs.store.known import KnownStay
@@ -13,18 +13,40 @@ CONFIRMED: Final = "confirmed"
 ENDED: Final = "ended"
 
 
+def _ordered(*conditions: ColumnElement[bool]) -> Select[KnownStay]:
+    """By arrival, and always in the same order."""
+    return (
+        select(KnownStay)
+        .where(and_(*conditions))
+        .order_by(
+            KnownStay.arrival.is_(None), KnownStay.arrival, KnownStay.unit, KnownStay.booking_id
+        )
+    )
+
+
+# What pauses and flights are looked after by, day and night.
+_IN_HOUSE: Final = _ordered(
+    KnownStay.status == CONFIRMED,
+    KnownStay.arrival <= bindparam("day"),
+    func.coalesce(KnownStay.departure, KnownStay.arrival) >= bindparam("day"),
+)
+_ARRIVING: Final = _ordered(
+    KnownStay.status == CONFIRMED,
+    KnownStay.arrival.between(bindparam("first"), bindparam("last")),
+)
+
+
 def in_house(session: Session, day: date) -> Sequence[KnownStay]:
     """Confirmed stays of ``day``, those that begin and those that end on it too, by unit.
 
     Of one whose end isn't known only its first day counts.
     """
-    until = func.coalesce(KnownStay.departure, KnownStay.arrival)
-    return _confirmed(session, KnownStay.arrival <= day, until >= day)
+    return session.scalars(_IN_HOUSE, {"day": day}).all()
 
 
 def arriving(session: Session, first: date, last: date) -> Sequence[KnownStay]:
     """Confirmed stays that begin on one of these days, both included."""
-    return _confirmed(session, KnownStay.arrival.between(first, last))
+    return session.scalars(_ARRIVING, {"first": first, "last": last}).all()
 
 
 def leaving(session: Session, day: date) -> Sequence[KnownStay]:
@@ -67,14 +89,3 @@ def flight_key(number: str) -> str:
 
 def _confirmed(session: Session, *conditions: ColumnElement[bool]) -> Sequence[KnownStay]:
     return session.scalars(_ordered(KnownStay.status == CONFIRMED, *conditions)).all()
-
-
-def _ordered(*conditions: ColumnElement[bool]) -> Select[KnownStay]:
-    """By arrival, and always in the same order."""
-    return (
-        select(KnownStay)
-        .where(and_(*conditions))
-        .order_by(
-            KnownStay.arrival.is_(None), KnownStay.arrival, KnownStay.unit, KnownStay.booking_id
-        )
-    )

@@ -120,6 +120,17 @@ class Context:
             self._steps.remember(session, f"step:{name}", text)
         return result
 
+    def decide(self, name: str, what: Callable[[], T], returns: type[T]) -> T:
+        """See :class:`RunContext`."""
+        adapter = _adapter(returns)
+        text = self._finished(f"step:{name}")
+        if text is None:
+            self._go_on()
+            text = adapter.dump_json(what(), by_alias=True).decode()
+            self._steps.decided(f"step:{name}", text)
+        decided: T = adapter.validate_json(text)
+        return decided
+
     def command(self, key: str, name: str, payload: dict[str, Any]) -> str:
         """See :class:`RunContext`."""
         command_id = f"{self.run_id}-{_short(key)}"
@@ -276,7 +287,9 @@ class Context:
         try:
             with self.store.writing() as session:
                 self._saw(hold(session, self._claimed, _now() + self.settings.run_lease))
+                self._steps.remember_decided(session)
                 yield session
+            self._steps.are_remembered()
         finally:
             self._is_writing = False
 

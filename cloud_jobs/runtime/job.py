@@ -113,6 +113,13 @@ class RunContext(Protocol):
         both there, or neither.
         """
 
+    def decide(self, name: str, what: Callable[[], T], returns: type[T]) -> T:
+        """The same for ``what`` only looks: at the time, at rows.
+
+        It is remembered with the next thing that the run does, so that all that it does follows
+        from one decision. A run that is cut short before that decides anew.
+        """
+
     def command(self, key: str, name: str, payload: dict[str, Any]) -> str:
         """Have the desk do something, once; the command's id."""
 

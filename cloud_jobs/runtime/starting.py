@@ -149,10 +149,16 @@ def _key(one: Start, given: Payload | None) -> tuple[str | None, timedelta]:
 
 
 def _insert(session: Session, rows: list[dict[str, Any]], now: datetime) -> list[Started]:
-    keys = {(row["job"], row["idempotency_key"]) for row in rows if row["idempotency_key"]}
+    added = add_new(session, Run, rows, Run.run_id.key)
+    keys = {
+        (row["job"], row["idempotency_key"])
+        for row in rows
+        if row["idempotency_key"] and row["run_id"] not in added
+    }
     if keys:
         _free_expired(session, keys, now)
-    added = add_new(session, Run, rows, Run.run_id.key)
+        again = [row for row in rows if row["run_id"] not in added]
+        added |= add_new(session, Run, again, Run.run_id.key)
     if len(added) == len(rows):
         return [Started(row["run_id"], is_new=True) for row in rows]
     holders = _holders(session, keys)

@@ -1,7 +1,7 @@
 """The finished steps of one run, in its memory and in the store."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
@@ -29,6 +29,7 @@ class Steps:
         self._claimed = claimed
         self._asked: set[str] = set()
         self._before: dict[str, bytes] = {}
+        self._decided: list[dict[str, Any]] = []
 
     def load(self, session: Session) -> None:
         """Read what there is: to be called before the others."""
@@ -51,15 +52,30 @@ class Steps:
 
     def remember(self, session: Session, name: str, text: str) -> None:
         """Remember what a step came to, in the transaction of its effect."""
+        session.connection().execute(_REMEMBER, self._row(name, text))
+
+    def decided(self, name: str, text: str) -> None:
+        """What was decided: to be remembered with what follows from it."""
+        self._decided.append(self._row(name, text))
+
+    def remember_decided(self, session: Session) -> None:
+        """Remember it, in the transaction of the next effect."""
+        if self._decided:
+            session.connection().execute(_REMEMBER, self._decided)
+
+    def are_remembered(self) -> None:
+        """That transaction is committed."""
+        self._decided = []
+
+    def _row(self, name: str, text: str) -> dict[str, Any]:
         name = fitting(name)
-        row = {
+        return {
             "run_id": self._claimed.run_id,
             "name": name,
             "attempt": self._claimed.attempt,
             "output": self._seal.seal(text, context(self._claimed.run_id, name)),
             "finished_at": datetime.now(UTC),
         }
-        session.connection().execute(_REMEMBER, row)
 
 
 def context(run_id: str, name: str) -> str:

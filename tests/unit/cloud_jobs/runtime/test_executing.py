@@ -1,5 +1,6 @@
 """A run from its start to its end, and what is written down of it."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -60,6 +61,35 @@ def test_a_step_is_what_it_will_be_for_the_next_attempt_too(layer: MakeLayer) ->
     cloud.begin(look, {})
     cloud.run_to_the_end()
     assert found == [Seen(numbers=(1, 2))] * 2
+
+
+@pytest.mark.parametrize("then", ["nothing", "a command", "a failed step and a command"])
+def test_a_decision_is_remembered_with_what_follows_from_it(layer: MakeLayer, then: str) -> None:
+    decided: list[int] = []
+    tried: list[int] = []
+
+    def fail(*_: object) -> None:
+        raise ConnectionError
+
+    @job("decide", queue=Queue.WATCH, payload=Nothing)
+    def decide(run: RunContext, _: Nothing) -> None:
+        decided.append(run.decide("which", lambda: run.attempt, int))
+        if then == "a failed step and a command":
+            with suppress(ConnectionError):
+                run.step("fails", lambda: True, bool, also=fail)
+        if then != "nothing":
+            run.command("do", "ALERT_DESK", {"text": f"{decided[-1]}"})
+            run.log("done")
+        tried.append(run.attempt)
+        if run.attempt == 1:
+            raise ConnectionError
+
+    cloud = layer(decide)
+    cloud.begin(decide, {})
+    cloud.run_to_the_end()
+    assert tried == [1, 2]
+    assert decided == ([1, 2] if then == "nothing" else [1, 1])
+    assert cloud.commands() == ([] if then == "nothing" else [("ALERT_DESK", {"text": "1"})])
 
 
 def test_rows_beside_a_step_are_written_with_it_or_not_at_all(layer: MakeLayer) -> None:
