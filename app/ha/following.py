@@ -19,6 +19,7 @@ from app.ha import litestream
 from app.ha.child import Child, ChildError, Patience
 from app.ha.copies import Copies
 from app.ha.copy_watch import CopyWatch
+from app.ha.restoring import Reached
 from app.messages import leading
 from app.settings import Settings
 from app.store.damage import is_damage
@@ -58,6 +59,7 @@ class Following:
         self._copy_watch = CopyWatch()
         # It says the same each few seconds while the place has nothing.
         self._told = ""
+        self._best: Reached | None = None
 
     def start(self, term: int) -> None:
         """Follow ``term``, in a new file; returns at once. Raises `LitestreamError`, `ChildError`.
@@ -69,7 +71,7 @@ class Following:
         litestream.write_config(self._config, config)
         self._term = term
         self._restarts.won()
-        self._watch, self._told = _Watch(), ""
+        self._watch, self._told, self._best = _Watch(), "", None
         self._begin(term)
         log.info("following", term=term)
 
@@ -125,6 +127,7 @@ class Following:
         copy = self.copy()
         if copy is None:
             return None
+        before = self._copies.txid(copy)
         try:
             with closing(open_copy(copy)) as connection:
                 connection.execute("BEGIN")
@@ -136,7 +139,14 @@ class Following:
             return None
         if term is None or beat is None:
             return None
+        if before is not None and (self._best is None or beat.beat > self._best.beat):
+            self._best = Reached(beat.beat, before)
         return Beat(term, beat.beat, beat.beat_at, beat.last_event)
+
+    @property
+    def best(self) -> Reached | None:
+        """How far the copy has been in this term: further than it is, where it went back since."""
+        return self._best
 
     def _begin(self, term: int) -> None:
         command = [litestream.program(), "restore", "-config", str(self._config)]

@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import structlog
 
 from app.durable import sync_path
 from app.ha import litestream
+from app.messages.leading import last_beat
 from app.settings import Settings
 from app.store.database import DatabaseError, log_of, open_copy
 from app.store.users import wait_until_unused
@@ -28,6 +30,14 @@ class RestoreError(Exception):
 
 class UnusableError(RestoreError):
     """What was replicated makes no sound database."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A beat that a copy has had, and a transaction of at most one beat before."""
+
+    beat: int
+    txid: int
 
 
 def restore(
@@ -57,6 +67,27 @@ def restore(
         raise RestoreError(f"{to} can't be written: {error}. Make room, then try again") from error
     finally:
         _remove(new)
+
+
+def restore_newest(settings: Settings, term: int, to: Path, reached: Reached | None) -> None:
+    """As :func:`restore`, but never less than a copy of it has had.
+
+    Litestream's last moments may be wrong, and go back (`app.ha.replicating`).
+    """
+    restore(settings, term, to)
+    if reached is None or _last_beat(to) >= reached.beat - 1:
+        return
+    log.warning("replica_went_back", term=term, had=reached.beat)
+    restore(settings, term, to, reached.txid)
+
+
+def _last_beat(path: Path) -> int:
+    try:
+        with closing(open_copy(path)) as connection:
+            beat = last_beat(connection)
+    except DatabaseError:  # it may be from before there were tables
+        return 0
+    return beat.beat if beat else 0
 
 
 def put_in_place(new: Path, database: Path) -> None:

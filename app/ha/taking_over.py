@@ -21,7 +21,7 @@ from app.ha.machine import Machine, data_term
 from app.ha.parts import Parts
 from app.ha.replaying import Replayed, replay
 from app.ha.reporting import report
-from app.ha.restoring import RestoreError, put_in_place, restore, usable
+from app.ha.restoring import RestoreError, put_in_place, restore_newest, usable
 from app.ha.telling_change import tell_change
 from app.leading import Role, Standing
 from app.messages import leading
@@ -120,7 +120,7 @@ def _restore(machine: Machine) -> str:
         return f"term {copied}, from the copy here, which is whole"
     new = machine.directory / "restored.db"
     try:
-        restore(machine.settings, copied, new)
+        restore_newest(machine.settings, copied, new, machine.following.best)
     except RestoreError as error:
         new = _own_copy(machine, error)
         put_in_place(new, database)

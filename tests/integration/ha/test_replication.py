@@ -142,16 +142,21 @@ def assert_whole(pair: Pair, restored: Path) -> None:
 def test_a_commit_that_its_writer_did_not_live_to_see_does_not_end_replication(
     pair: Pair, tmp_path: Path
 ) -> None:
-    """Pages in the log that SQLite doesn't hold for committed, which Litestream had seen."""
+    """Pages in the log that SQLite doesn't hold for committed, which Litestream had seen.
+
+    Who takes over before it is begun anew has all that the copy here once had.
+    """
     write_some(pair.writer, 30)
     pair.replicating.start(1)
-    eventually(pair.replicating.position, "it replicates")
+    pair.following.start(1)
+    eventually(lambda: (reached(pair) or 0) >= 30, "the standby follows")
     pair.writer.kill()
+    had = eventually(lambda: reached(pair), "it has followed")
     with closing(sqlite3.connect(pair.leader.database, isolation_level=None)) as other:
         before = other.execute("SELECT max(id) FROM written").fetchone()
         with index_of(pair.leader.database).open("r+b") as index:
             known = index.read(INDEX_HEADERS)
-            add(other)  # by one who is killed in it
+            add(other, "of one who is killed in it")
             assert pair.replicating.sync(SOON).is_whole
             index.seek(0)
             index.write(known)
@@ -159,13 +164,22 @@ def test_a_commit_that_its_writer_did_not_live_to_see_does_not_end_replication(
         assert other.execute("SELECT max(id) FROM written").fetchone() == before
         # Until it is past where Litestream has read to, that sees nothing of it.
         eventually(lambda: is_lost(pair, other), "Litestream has lost its place")
+        restoring.restore_newest(pair.standby, 1, tmp_path / "taken.db", pair.following.best)
+        assert len(written(tmp_path / "taken.db")) >= had - 1
         asked = pid(pair, "replicating")
         eventually(lambda: pair.tend() or pid(pair, "replicating") != asked, "it begins anew")  # type: ignore[func-returns-value]
-        add(other)
+        add(other, "of one who lives")
         eventually(pair.replicating.position, "it replicates")
         assert pair.replicating.sync(SOON).is_whole
     restoring.restore(pair.standby, 1, tmp_path / "new.db")
     assert written(tmp_path / "new.db") == written(pair.leader.database)
+
+
+def reached(pair: Pair) -> int | None:
+    """The newest beat, which is a row's number, that the copy has had."""
+    pair.following.tend()
+    pair.following.beat()
+    return pair.following.best.beat if pair.following.best else None
 
 
 def index_of(database: Path) -> Path:
@@ -173,14 +187,14 @@ def index_of(database: Path) -> Path:
     return database.with_name(f"{database.name}-shm")
 
 
-def add(connection: sqlite3.Connection) -> None:
-    """A row more."""
-    connection.execute("INSERT INTO written (text) VALUES (?)", ("x" * 500,))
+def add(connection: sqlite3.Connection, text: str) -> None:
+    """A row more, as long as the others."""
+    connection.execute("INSERT INTO written (text) VALUES (?)", (text.ljust(500),))
 
 
 def is_lost(pair: Pair, other: sqlite3.Connection) -> bool:
     """Write a row, and say whether Litestream then no longer knows how to go on."""
-    add(other)
+    add(other, "of one who lives")
     try:
         pair.replicating.sync(SOON)
     except FailedError:
