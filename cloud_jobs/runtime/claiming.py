@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -57,11 +57,6 @@ _TAKE: Final = (
         started_at=bindparam("at"),
     )
 )
-_WORKING: Final = select(_C.run_id).where(
-    _C.job == bindparam("name"),
-    _C.concurrency_key == bindparam("key"),
-    _C.state == State.RUNNING,
-)
 _FIRST_OF_KEY: Final = (
     select(_C.run_id)
     .where(
@@ -72,6 +67,15 @@ _FIRST_OF_KEY: Final = (
     )
     .order_by(_C.seq)
     .limit(1)
+)
+_WORKING: Final = _RUNS.alias("working").c
+# None where one of the key works.
+_NEXT_OF_KEY: Final = _FIRST_OF_KEY.where(
+    ~exists().where(
+        _WORKING.job == bindparam("name"),
+        _WORKING.concurrency_key == bindparam("key"),
+        _WORKING.state == State.RUNNING,
+    )
 )
 OURS: Final = (
     _C.run_id == bindparam("of_run"),
@@ -196,9 +200,8 @@ def _leave_paused(on: Connection, found: Sequence[Any]) -> list[Any]:
 
 def _take_alone(on: Connection, row: Any, taking: dict[str, Any]) -> bool:
     """Take a run whose concurrency key is free, in the order of their start."""
-    if on.scalar(_WORKING, {"name": row.job, "key": row.concurrency_key}) is not None:
-        return False
-    if first_of_key(on, row.job, row.concurrency_key, taking["at"]) != row.run_id:
+    waits = {"name": row.job, "key": row.concurrency_key, "now": taking["at"]}
+    if on.scalar(_NEXT_OF_KEY, waits) != row.run_id:
         return False
     try:
         with on.begin_nested():
