@@ -18,7 +18,7 @@ from cloud_jobs.settings import CloudSettings
 from cloud_jobs.store.base import table
 from cloud_jobs.store.money import Metered, Used
 from cloud_jobs.store.runs import Run
-from cloud_jobs.store.upserts import add_new, insert_into
+from cloud_jobs.store.upserts import add_new, add_up
 
 _METERED: Final = table(Metered)
 _SET_AMOUNT: Final = (
@@ -110,9 +110,6 @@ def _take(session: Session, pot: Pot, quantity: int) -> tuple[Decimal, Decimal]:
     The pot's row is locked until the caller commits, so no two take the same free units.
     """
     taken = pot.counts * quantity
-    added = insert_into(session, Used).values(pot=pot.name, period=pot.period, used=taken)
-    upsert = added.on_conflict_do_update(
-        index_elements=[Used.pot, Used.period], set_={"used": Used.used + added.excluded.used}
-    )
-    after = session.scalars(upsert.returning(Used.used)).one()
+    row = {"pot": pot.name, "period": pot.period, "used": taken}
+    after = add_up(session, Used, row, keys=("pot", "period"), column="used")
     return pot.cost(after - taken), pot.cost(after)

@@ -8,6 +8,7 @@ greatest or a least of something, so all orders end alike.
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from cloud_jobs.known import stays
@@ -116,7 +117,16 @@ def fold_message(
 
 
 def _find(session: Session, table: type[R], key: Any) -> R | None:
-    """The row, which nobody else changes until the transaction is over."""
+    """The row, which nobody else changes until the transaction is over.
+
+    Much is told of one thing at once (received and answered; sent, delivered, read): a row that was
+    made for the first of it is at hand, and is written once.
+    """
+    wanted = key if isinstance(key, tuple) else (key,)
+    mapper = inspect(table)
+    for row in session.new:
+        if isinstance(row, table) and tuple(mapper.primary_key_from_instance(row)) == wanted:
+            return row
     return session.get(table, key, with_for_update=True)
 
 

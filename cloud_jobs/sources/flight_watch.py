@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cloud_jobs.known.stays import arriving, flight_key
@@ -32,6 +32,11 @@ UNKNOWN_AGAIN_IN: Final = timedelta(hours=6)
 # The smallest plan allows ten result sets a minute.
 MOST_AT_ONCE: Final = 10
 _DAY: Final = timedelta(days=1)
+_TO_ASK: Final = (
+    select(Flight)
+    .where(Flight.ask_at <= bindparam("now"), Flight.day >= bindparam("since"))
+    .order_by(Flight.expected_in.is_(None).desc(), Flight.expected_in, Flight.seq)
+)
 
 
 class Tell(StrEnum):
@@ -89,11 +94,7 @@ def due(session: Session, settings: CloudSettings, now: datetime) -> Sequence[Du
     ]
     if new:
         session.execute(insert_into(session, Flight).on_conflict_do_nothing(), new)
-    rows = session.scalars(
-        select(Flight)
-        .where(Flight.ask_at <= now, Flight.day >= today - _DAY)
-        .order_by(Flight.expected_in.is_(None).desc(), Flight.expected_in, Flight.seq)
-    )
+    rows = session.scalars(_TO_ASK, {"now": now, "since": today - _DAY})
     found = [row for row in rows if (row.number, row.day) in wanted]
     return [
         Due(seq=row.seq, number=row.number, day=row.day, fa_flight_id=row.fa_flight_id)

@@ -13,7 +13,7 @@ from cloud_jobs.store.sources import (
     SourceRead,
     WeatherWarning,
 )
-from cloud_jobs.store.upserts import insert_into
+from cloud_jobs.store.upserts import add_up
 
 # A booking may be made long before its stay, and Smoobu change it then: forgotten, it would be told
 # as one that was never seen.
@@ -36,15 +36,9 @@ def take_call(session: Session, service: str, most: int, now: datetime) -> bool:
 
     The row is locked from the first, so no two take the last one. The day is of UTC.
     """
-    row = insert_into(session, ServiceCalls).values(
-        service=service, day=now.astimezone(UTC).date(), calls=1
-    )
-    upsert = row.on_conflict_do_update(
-        index_elements=[ServiceCalls.service, ServiceCalls.day],
-        set_={"calls": ServiceCalls.calls + 1},
-        where=ServiceCalls.calls < most,
-    )
-    return session.scalar(upsert.returning(ServiceCalls.calls)) is not None
+    row = {"service": service, "day": now.astimezone(UTC).date(), "calls": 1}
+    keys = ("service", "day")
+    return add_up(session, ServiceCalls, row, keys=keys, column="calls", most=most) is not None
 
 
 def forget_old(session: Session, keep: timedelta, now: datetime) -> dict[str, int]:

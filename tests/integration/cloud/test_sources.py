@@ -136,8 +136,7 @@ def test_a_late_flight_and_a_warning_reach_the_guests_they_concern(world: World)
     now = datetime.now(UTC)
     arrives = now + 4 * HOUR
     today = now.astimezone(world.cloud.settings.zone).date()
-    # In the night that today's guests have booked, where it lands after midnight.
-    day = (arrives.astimezone(world.cloud.settings.zone) - timedelta(hours=4)).date()
+    day = aeroapi.night_of(arrives, world.cloud.settings.zone)
     week = timedelta(days=7)
     with world.cloud.store.writing() as session:
         for number in (1, 2, 3):

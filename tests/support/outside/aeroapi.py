@@ -5,9 +5,10 @@ longer tracks, whether an error is billed, or what its 429 looks like: none is d
 """
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from tests.support.outside.wire import Answer, Asked, unknown
 
@@ -109,6 +110,11 @@ class AeroApi:
 
 _POINTS = ("out", "off", "on", "in")
 _ICAO = {"AZ": "ITY", "LH": "DLH", "FR": "RYR"}
+
+
+def night_of(lands: datetime, zone: ZoneInfo) -> date:
+    """The day that its passengers have booked from: what lands before four is of the day before."""
+    return (lands.astimezone(zone) - timedelta(hours=4)).date()
 
 
 def _wrong(asked: Asked) -> str | None:

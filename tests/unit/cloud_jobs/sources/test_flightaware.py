@@ -120,8 +120,7 @@ def test_a_flight_is_asked_for_by_number_and_by_name(outside: Outside) -> None:
     arrives = now + timedelta(hours=5)
     put = outside.aeroapi.put("AZ1572", arrives)
     outside.aeroapi.put("AZ1572", arrives - timedelta(days=1))
-    # In the night that today's guests have booked, where it lands after midnight.
-    day = (arrives.astimezone(ROME) - timedelta(hours=4)).date()
+    day = double.night_of(arrives, ROME)
     with flightaware.opened(settings(outside)) as service:
         found = pick(flightaware.of_day(service, "AZ1572", day, now), day, ROME)
         assert found is not None
