@@ -4,6 +4,7 @@ A claim counts an attempt; run and attempt together say whose a run is. What a w
 run it writes only while that is its own: one that was given up for dead and comes back can't.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ _DUE: Final = (
         _C.queue,
         _C.attempts,
         _C.excused,
+        _C.replay_of,
         _C.payload,
         _C.event_id,
         _C.guest,
@@ -94,7 +96,11 @@ _GIVE_BACK: Final = (
 
 @dataclass(frozen=True)
 class Claimed:
-    """A run that its worker works on; ``payload`` is sealed."""
+    """A run that its worker works on; ``payload`` is sealed.
+
+    ``at`` is when it was claimed, by the steady clock, in seconds; it wasn't to be cancelled then.
+    ``may_have_steps``: that were finished before, by another attempt or by the run it replays.
+    """
 
     run_id: str
     job: str
@@ -104,6 +110,8 @@ class Claimed:
     event_id: str | None
     guest: str | None
     concurrency_key: str | None
+    at: float
+    may_have_steps: bool
 
 
 def claim(
@@ -115,7 +123,7 @@ def claim(
     isn't due, isn't queued any more, or whose concurrency key another run has, or waits for since
     before, is left as it is.
     """
-    on = session.connection()
+    on, at = session.connection(), time.monotonic()
     due = on.execute(_DUE, {"run_ids": list(run_ids), "now": now}).all()
     if not due:
         return []
@@ -136,6 +144,8 @@ def claim(
             row.event_id,
             row.guest,
             row.concurrency_key,
+            at=at,
+            may_have_steps=row.attempts > 0 or row.replay_of is not None,
         )
         for row in sorted(free + alone, key=lambda row: row.seq)
     ]
@@ -203,9 +213,13 @@ def _take_alone(on: Connection, row: Any, taking: dict[str, Any]) -> bool:
     waits = {"name": row.job, "key": row.concurrency_key, "now": taking["at"]}
     if on.scalar(_NEXT_OF_KEY, waits) != row.run_id:
         return False
+    take = taking | {"run_ids": [row.run_id]}
+    if on.dialect.name == "sqlite":  # whoever writes is alone
+        on.execute(_TAKE, take)
+        return True
     try:
         with on.begin_nested():
-            on.execute(_TAKE, taking | {"run_ids": [row.run_id]})
+            on.execute(_TAKE, take)
     except IntegrityError:
         return False  # another worker took one of this key in this moment
     return True

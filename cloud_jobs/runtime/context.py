@@ -89,8 +89,10 @@ class Context:
         self._claimed = claimed
         self._is_writing = False
         self._steps = Steps(parts.seal, claimed)
-        # When it was last known whose the run is, and that it goes on; None: nobody looked yet.
-        self._seen: float | None = None
+        # When it was last known whose the run is, and that it goes on; None: its steps, and that,
+        # are to be looked for.
+        new = not claimed.may_have_steps
+        self._seen: float | None = claimed.at if new and _is_fresh(claimed.at) else None
         self._is_cancelled = False
         self.settings = parts.settings
         self.store = parts.store
@@ -263,7 +265,7 @@ class Context:
     def _go_on(self) -> None:
         """Raises :class:`Stopped` before something is begun that shall not be."""
         self._parts.go_on()
-        if self._seen is None or time.monotonic() - self._seen > _FRESH.total_seconds():
+        if self._seen is None or not _is_fresh(self._seen):
             with self.store.reading() as session:
                 self._look(session)
         if self._is_cancelled:
@@ -292,6 +294,10 @@ class Context:
             self._steps.are_remembered()
         finally:
             self._is_writing = False
+
+
+def _is_fresh(at: float) -> bool:
+    return time.monotonic() - at <= _FRESH.total_seconds()
 
 
 def _short(key: str) -> str:

@@ -114,7 +114,7 @@ class RunContext(Protocol):
         """
 
     def decide(self, name: str, what: Callable[[], T], returns: type[T]) -> T:
-        """The same for ``what`` only looks: at the time, at rows.
+        """The same, where ``what`` only looks (at the time, at rows), or may well be done twice.
 
         It is remembered with the next thing that the run does, so that all that it does follows
         from one decision. A run that is cut short before that decides anew.
