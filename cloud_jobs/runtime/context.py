@@ -28,6 +28,7 @@ from cloud_jobs.runtime.events import Event, take
 from cloud_jobs.runtime.job import Also, FatalError, Jobs
 from cloud_jobs.runtime.starting import Start, due, start
 from cloud_jobs.runtime.steps import Steps
+from cloud_jobs.runtime.stopping import Cancelled, Interrupted, Lost
 from cloud_jobs.settings import CloudSettings
 from cloud_jobs.store.base import table
 from cloud_jobs.store.database import Store
@@ -46,22 +47,6 @@ _CANCEL_ASKED: Final = select(_RUNS.c.cancel_asked).where(
     _RUNS.c.run_id == bindparam("of_run"), _RUNS.c.attempts == bindparam("of_attempt")
 )
 log = structlog.get_logger()
-
-
-class Stopped(BaseException):
-    """The run ends here without having failed. No Exception: a job doesn't catch it by mistake."""
-
-
-class Cancelled(Stopped):
-    """Somebody cancelled it."""
-
-
-class Lost(Stopped):
-    """It is another worker's now, or over."""
-
-
-class Interrupted(Stopped):
-    """This worker ends; the run goes on in another."""
 
 
 @dataclass(frozen=True)

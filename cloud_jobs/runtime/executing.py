@@ -18,12 +18,13 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from app.sealing import Seal
 from cloud_jobs.runtime.claiming import Claimed, claim
-from cloud_jobs.runtime.context import Cancelled, Context, Dispatch, Interrupted, Lost, Parts
+from cloud_jobs.runtime.context import Context, Dispatch, Parts
 from cloud_jobs.runtime.heartbeats import Hands
 from cloud_jobs.runtime.job import FatalError, Job, Jobs
 from cloud_jobs.runtime.retrying import judge, wait_before
 from cloud_jobs.runtime.settling import Outcome, settle
 from cloud_jobs.runtime.starting import payload_context
+from cloud_jobs.runtime.stopping import Cancelled, Interrupted, Lost
 from cloud_jobs.settings import CloudSettings
 from cloud_jobs.store.database import Store
 from cloud_jobs.store.runs import State
