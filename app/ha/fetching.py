@@ -1,7 +1,6 @@
 """A point that is gone back to, fetched and checked before anything is stopped."""
 
 import shutil
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from app.backup.restic import BackupError
 from app.backup.soundness import SoundnessError, check_database
 from app.backup.staging import DATABASE, RDB
 from app.durable import sync_path
-from app.ha.restoring import RestoreError, UnusableError, restore
-from app.messages.leading import last_beat
+from app.ha.restoring import RestoreError, UnusableError, beat_of, restore
 from app.settings import Settings
-from app.store.database import DatabaseError, open_copy
 
 
 class FetchError(Exception):
@@ -64,11 +61,7 @@ def fetch_redis(settings: Settings, point: Point, to: Path) -> Path:
 
 def made_at(path: Path) -> datetime | None:
     """When what a database has last was written (aware), by its own beat; None: it has none."""
-    try:
-        with closing(open_copy(path)) as connection:
-            beat = last_beat(connection)
-    except DatabaseError:
-        return None
+    beat = beat_of(path)
     return beat.beat_at if beat else None
 
 

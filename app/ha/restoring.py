@@ -12,7 +12,7 @@ import structlog
 
 from app.durable import sync_path
 from app.ha import litestream
-from app.messages.leading import last_beat
+from app.messages.leading import Beat, last_beat
 from app.settings import Settings
 from app.store.database import DatabaseError, log_of, open_copy
 from app.store.users import wait_until_unused
@@ -75,19 +75,22 @@ def restore_newest(settings: Settings, term: int, to: Path, reached: Reached | N
     Litestream's last moments may be wrong, and go back (`app.ha.replicating`).
     """
     restore(settings, term, to)
-    if reached is None or _last_beat(to) >= reached.beat - 1:
+    if reached is None:
+        return
+    beat = beat_of(to)
+    if beat is not None and beat.beat >= reached.beat - 1:
         return
     log.warning("replica_went_back", term=term, had=reached.beat)
     restore(settings, term, to, reached.txid)
 
 
-def _last_beat(path: Path) -> int:
+def beat_of(path: Path) -> Beat | None:
+    """The newest beat of a database that nobody leads with; None: it has none."""
     try:
         with closing(open_copy(path)) as connection:
-            beat = last_beat(connection)
+            return last_beat(connection)
     except DatabaseError:  # it may be from before there were tables
-        return 0
-    return beat.beat if beat else 0
+        return None
 
 
 def put_in_place(new: Path, database: Path) -> None:

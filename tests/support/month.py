@@ -206,7 +206,6 @@ class House:
             if now > until:
                 return
             self._clock.move_to(max(now, datetime.now(UTC)))
-            self._started.clear()
             while position < len(coming) and coming[position].at <= now:
                 self._happen(coming[position])
                 position += 1

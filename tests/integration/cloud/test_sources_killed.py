@@ -113,7 +113,7 @@ def test_a_poll_of_two_pages(
 def test_a_flight_that_is_late(cloud: Layer, outside: Outside) -> None:
     outside.aeroapi.put(NUMBER, SOON)
     outside.aeroapi.delay(NUMBER, 3 * HOUR)
-    assert kill_everywhere(cloud, watch_flights, {}, prepare=guests_fly) >= 36
+    assert kill_everywhere(cloud, watch_flights, {}, prepare=guests_fly) >= 39
 
 
 def test_a_flight_that_doesnt_come(cloud: Layer, outside: Outside) -> None:

@@ -130,7 +130,7 @@ def assert_whole(pair: Pair, restored: Path) -> None:
     """Whether the place has each row that the leader has, once the writer has ended."""
     pair.writer.kill()
     eventually(pair.replicating.position, "it replicates")
-    pair.replicating.sync(SOON)
+    assert pair.replicating.sync(SOON).is_whole
     restoring.restore(pair.standby, 1, restored)
     here, there = written(pair.leader.database), written(restored)
     assert set(here) >= set(committed(pair.writer))
