@@ -26,10 +26,27 @@ from tests.support.outside import aeroapi, openweather, smoobu
 from tests.support.outside.server import Outside
 
 MakeLayer = Callable[..., Layer]
+Prepare = Callable[[Layer], None]
 SAMPLES = Path(__file__).parents[2] / "samples/smoobu"
 NUMBER = "AZ1572"
-SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def soon() -> datetime:
+    """When what is told of happens."""
+    return datetime.now(UTC).replace(microsecond=0) + 4 * HOUR
+
+
+@pytest.fixture
+def zone(soon: datetime) -> str:
+    """The property's: it is shortly after midnight there ``soon``.
+
+    Whoever is three hours late is then late for the desk, too, at whatever hour this runs.
+    """
+    # West is + in these names (tzdata, ``etcetera``): twelve of them, and fourteen in the east.
+    west = soon.hour if soon.hour <= 12 else soon.hour - 24
+    return f"Etc/GMT{west:+}"
 
 
 @pytest.fixture
@@ -43,7 +60,7 @@ def sample(name: str) -> Any:
 
 
 @pytest.fixture
-def cloud(layer: MakeLayer, outside: Outside) -> Layer:
+def cloud(layer: MakeLayer, outside: Outside, zone: str) -> Layer:
     """All of these jobs, with all three services to ask."""
     return layer(
         *(smoobu_booking, smoobu_changed, smoobu_sync),
@@ -56,30 +73,36 @@ def cloud(layer: MakeLayer, outside: Outside) -> Layer:
         aeroapi_key=aeroapi.KEY,
         openweather_url=outside.url,
         openweather_key=openweather.KEY,
+        time_zone=zone,
         latitude="41.9",
         longitude="12.5",
         check_in_until="00:01",
     )
 
 
-def guests_fly(cloud: Layer) -> None:
+@pytest.fixture
+def guests_fly(soon: datetime) -> Prepare:
     """Three, of whom one is fetched."""
-    day = aeroapi.night_of(SOON, cloud.settings.zone)
-    for number in (1, 2, 3):
-        code = f"D-{number}"
-        add_stay(cloud, number, day, flight_number=NUMBER, code=code, booking_id=number)
-    with cloud.store.writing() as session:
-        session.add(
-            KnownRequest(
-                request_id=1,
-                kind="transfer",
-                state="accepted",
-                booking_id=1,
-                guest=guest(1),
-                made_at=SOON,
-                told_at=SOON,
+
+    def prepare(cloud: Layer) -> None:
+        day = aeroapi.night_of(soon, cloud.settings.zone)
+        for number in (1, 2, 3):
+            code = f"D-{number}"
+            add_stay(cloud, number, day, flight_number=NUMBER, code=code, booking_id=number)
+        with cloud.store.writing() as session:
+            session.add(
+                KnownRequest(
+                    request_id=1,
+                    kind="transfer",
+                    state="accepted",
+                    booking_id=1,
+                    guest=guest(1),
+                    made_at=soon,
+                    told_at=soon,
+                )
             )
-        )
+
+    return prepare
 
 
 # How many points there are at least: a busy machine has a step tried again, or a heart beat more.
@@ -110,25 +133,29 @@ def test_a_poll_of_two_pages(
     assert kill_everywhere(cloud, smoobu_sync, {}) >= 51
 
 
-def test_a_flight_that_is_late(cloud: Layer, outside: Outside) -> None:
-    outside.aeroapi.put(NUMBER, SOON)
+def test_a_flight_that_is_late(
+    cloud: Layer, outside: Outside, soon: datetime, zone: str, guests_fly: Prepare
+) -> None:
+    outside.aeroapi.put(NUMBER, soon, destination=aeroapi.airport("LIRF", "FCO", zone))
     outside.aeroapi.delay(NUMBER, 3 * HOUR)
     assert kill_everywhere(cloud, watch_flights, {}, prepare=guests_fly) >= 39
 
 
-def test_a_flight_that_doesnt_come(cloud: Layer, outside: Outside) -> None:
-    outside.aeroapi.put(NUMBER, SOON)
+def test_a_flight_that_doesnt_come(
+    cloud: Layer, outside: Outside, soon: datetime, zone: str, guests_fly: Prepare
+) -> None:
+    outside.aeroapi.put(NUMBER, soon, destination=aeroapi.airport("LIRF", "FCO", zone))
     outside.aeroapi.cancel(NUMBER)
     assert kill_everywhere(cloud, watch_flights, {}, prepare=guests_fly) >= 27
 
 
-def test_a_warning(cloud: Layer, outside: Outside) -> None:
+def test_a_warning(cloud: Layer, outside: Outside, soon: datetime, guests_fly: Prepare) -> None:
     outside.openweather.alerts = [
         {
             "sender_name": "Invented Weather",
             "event": event,
-            "start": int((SOON + after * HOUR).timestamp()),
-            "end": int((SOON + (after + 2) * HOUR).timestamp()),
+            "start": int((soon + after * HOUR).timestamp()),
+            "end": int((soon + (after + 2) * HOUR).timestamp()),
             "tags": [],
         }
         for event, after in (("Yellow Wind Warning", 0), ("Snow", 1))
