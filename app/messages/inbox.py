@@ -58,7 +58,8 @@ class Inbox:
     ) -> Callable[[Connection], Accepted]:
         """The statement that keeps ``event``; sealed here, run in a group commit.
 
-        Until ``held_until`` (aware) nobody works on it, if it is a guest's message.
+        Until ``held_until`` (aware) nobody works on it, if it is a guest's message: what others
+        say of ours is what is waited for.
         """
         guest = None
         state, note = "received", None
@@ -66,7 +67,7 @@ class Inbox:
             guest = self._seal.index(event.content.phone)
         elif isinstance(event.content, Unhandled):
             state, note = "ignored", event.content.reason
-        now = now_ms()
+        now, held = now_ms(), to_ms(held_until) if held_until and guest else None
         values = {
             "source": event.source,
             "event_id": event.event_id,
@@ -76,8 +77,8 @@ class Inbox:
             "state": state,
             "note": note,
             "now": now,
-            "held_until": None if held_until is None else to_ms(held_until),
-            "next_at": now + self._grace if held_until is None else to_ms(held_until),
+            "held_until": held,
+            "next_at": now + self._grace if held is None else held,
         }
 
         def insert(connection: Connection) -> Accepted:

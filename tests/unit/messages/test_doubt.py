@@ -94,6 +94,17 @@ def test_reports_are_what_is_waited_for(ledger: Ledger) -> None:
     assert ledger.inbox.open_reports(10) == [report]
 
 
+def test_reports_that_are_replayed_are_read_at_once(ledger: Ledger) -> None:
+    body = encode(outbound("Sent", "reply-1", "id"))
+    held = from_ms(ledger.clock + 20_000)
+    statement = ledger.inbox.accept(spoki_events.parse(body), body, held_until=held)
+    with ledger.database.transaction() as connection:
+        row_id = statement(connection).row_id
+    assert row_id is not None
+    assert ledger.inbox.open_reports(10) == [row_id]
+    assert ledger.inbox.open_row(row_id) is not None
+
+
 def test_a_photo_that_is_left_alone_is_no_part_of_anothers_album(ledger: Ledger) -> None:
     first = ledger.receive()
     row = ledger.inbox.open_row(first)
