@@ -24,7 +24,8 @@ FILE: Final = resources.files(__package__).joinpath("brain.npz")
 
 # Chosen on tests/evaluation/dev; the danger with a margin, see docs/brain.md.
 _SHARPNESS: Final = 3.0  # from distances to the learnt borders to shares of certainty
-_SURE: Final = 0.3  # below it is a guess, and a person answers
+_SURE: Final = 0.4  # below it is a guess, and a person answers
+_SURER_THAN_OTHER: Final = 2.0  # times: a wrong answer costs more than a person's time
 _DANGER: Final = 0.12  # a missed emergency costs more than a false one
 _SURE_BESIDE: Final = 0.7  # of a second wish in another sentence
 _MOST_GUESSES: Final = 3
@@ -122,7 +123,7 @@ def values_of(
 
 def _main(likely: dict[Intent, float]) -> Guess:
     intent = max(likely, key=lambda one: likely[one])
-    if likely[intent] < _SURE:
+    if likely[intent] < max(_SURE, _SURER_THAN_OTHER * likely[Intent.OTHER]):
         return Guess(Intent.OTHER, likely[Intent.OTHER])
     return Guess(intent, likely[intent])
 
