@@ -9,6 +9,7 @@ run is: a row with its payload sealed, claimed, worked on, its end written down.
 every row says that it succeeded.
 """
 
+import gc
 import os
 import statistics
 import tempfile
@@ -229,6 +230,8 @@ def looks(new_url: NewUrl) -> None:
 
         return ask
 
+    # What made the rows is no garbage of a process that only asks for them.
+    gc.freeze()
     for what, ask in {
         "the newest 50 runs": listed(Filter()),
         "50 from the middle": listed(Filter(), before_seq=middle),
