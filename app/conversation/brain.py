@@ -22,7 +22,7 @@ from app.conversation.understanding import Guess, Understanding
 
 FILE: Final = resources.files(__package__).joinpath("brain.npz")
 
-# Chosen on tests/evaluation/dev; the danger with a margin, see docs/brain.md.
+# Chosen on tests/evaluation/dev: docs/brain.md.
 _SHARPNESS: Final = 3.0  # from distances to the learnt borders to shares of certainty
 _SURE: Final = 0.4  # below it is a guess, and a person answers
 _SURER_THAN_OTHER: Final = 2.0  # times: a wrong answer costs more than a person's time

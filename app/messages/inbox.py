@@ -67,7 +67,8 @@ class Inbox:
             guest = self._seal.index(event.content.phone)
         elif isinstance(event.content, Unhandled):
             state, note = "ignored", event.content.reason
-        now, held = now_ms(), to_ms(held_until) if held_until and guest else None
+        now = now_ms()
+        held = None if held_until is None or guest is None else to_ms(held_until)
         values = {
             "source": event.source,
             "event_id": event.event_id,
