@@ -96,9 +96,9 @@ def main() -> None:
         process = Process([PORTIERE, "cloud", "api"], found.env, Path(directory) / "api.log")
         process.start()
         url = f"http://{bind}"
-        eventually(lambda: "api_ready" in process.log.read_text(), "the API is ready", seconds=60)
+        eventually(lambda: "api_ready" in process.log.read_text(), "the API is ready")
         with httpx.Client(base_url=url, auth=SignedAuth(CLIENT, KEY), timeout=30) as client:
-            eventually(lambda: _answers(client), "the API answers", seconds=60)
+            eventually(lambda: _answers(client), "the API answers")
             print(f"the process, idle: {memory(process)}")
             filled(found)
             print(f"with {RUNS} runs in the store:")

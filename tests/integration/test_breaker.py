@@ -71,9 +71,9 @@ def test_half_of_spokis_answers_are_errors(own: Stack) -> None:
             written[phone].append(f"reply-{event['data']['uuid']}")
             assert post(own, event).status_code == 200
     eventually(lambda: "open" in changes(own), "it opens")
-    eventually(lambda: "closed" in changes(own), "it closes", 40)
+    eventually(lambda: "closed" in changes(own), "it closes")
     httpx.delete(f"{own.sandbox_url}/sandbox/faults").raise_for_status()
-    all_settled(own, EACH * len(PHONES), seconds=60)
+    all_settled(own, EACH * len(PHONES))
     assert changes(own)[:2] == ["open", "half_open"]
     assert set(sent_keys(own).values()) == {1}
     heard = defaultdict(list)
@@ -96,13 +96,13 @@ def test_while_it_is_open_what_waits_has_burned_nothing(own: Stack) -> None:
     assert row is not None
     assert (row["state"], row["attempts"]) == ("pending", 0)
     # One call for each time that it was half-open, and those that opened it.
-    eventually(lambda: changes(own).count("half_open") >= 3, "it has tried three times", 30)
+    eventually(lambda: changes(own).count("half_open") >= 3, "it has tried three times")
     probes = len(calls(own)) - 8
     assert probes <= changes(own).count("half_open")
     assert not states(own)["failed"]
 
     httpx.delete(f"{own.sandbox_url}/sandbox/faults").raise_for_status()
-    eventually(lambda: breaker(own) == "closed" and settled(own), "it closes and all is sent", 40)
+    eventually(lambda: breaker(own) == "closed" and settled(own), "it closes and all is sent")
     assert sorted(sent_keys(own).values()) == [1] * 9
     kinds = [row["kind"] for row in Database(own.database).all("SELECT kind FROM alerts")]
     assert [kind for kind in kinds if "breaker" in kind] == ["breaker_open", "breaker_closed"]
@@ -119,7 +119,7 @@ def test_an_open_breaker_stays_open_through_a_restart(own: Stack) -> None:
     eventually(lambda: "half_open" in changes(own), "it tries")
     eventually(lambda: len(calls(own)) > asked, "with one call")
     httpx.delete(f"{own.sandbox_url}/sandbox/faults").raise_for_status()
-    eventually(lambda: breaker(own) == "closed" and settled(own), "it closes and all is sent", 60)
+    eventually(lambda: breaker(own) == "closed" and settled(own), "it closes and all is sent")
     assert sorted(sent_keys(own).values()) == [1] * 8
 
 

@@ -46,7 +46,7 @@ class Guests:
     def more(self, count: int) -> None:
         """Wait until that many more were accepted."""
         wanted = len(self.accepted) + count
-        eventually(lambda: len(self.accepted) >= wanted, f"{count} more events are accepted", 60)
+        eventually(lambda: len(self.accepted) >= wanted, f"{count} more events are accepted")
 
     def _write(self, node: Node, number: int) -> None:
         while not self._stopping.is_set():

@@ -97,7 +97,7 @@ def test_a_node_that_is_killed_over_and_over(desk: Stack, cloud: Cloud) -> None:
         eventually(lambda before=before: cloud.deliveries > before, "some are told")  # type: ignore[misc]
         desk.node.kill()
     desk.start_node()
-    eventually(lambda: states(desk) == {"delivered"}, "all are told", seconds=60)
+    eventually(lambda: states(desk) == {"delivered"}, "all are told")
     assert told(cloud) == {
         guest.hex(): list(range(first, MANY, len(GUESTS))) for first, guest in enumerate(GUESTS)
     }
@@ -111,11 +111,11 @@ def test_a_cloud_that_is_gone_for_a_while_is_told_when_it_is_back(
     eventually(lambda: "events_untold" in desk.node.log.read_text(), "it was tried")
     cloud.start()
     # By the next pull, which rests 25 s at most.
-    eventually(lambda: states(desk) == {"delivered"}, "all are told", seconds=60)
+    eventually(lambda: states(desk) == {"delivered"}, "all are told")
     cloud.stop()
     happen(desk, range(10, 20))
     cloud.start()
-    eventually(lambda: len(cloud.events) == 20, "the others are told too", seconds=60)
+    eventually(lambda: len(cloud.events) == 20, "the others are told too")
     assert sorted(number for one in told(cloud).values() for number in one) == list(range(20))
 
 

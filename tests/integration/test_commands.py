@@ -172,7 +172,7 @@ def test_the_answer_to_a_poll_is_lost(desk: Stack, cloud: Cloud) -> None:
     cloud.start()
     desk.start_worker()
     desk.start_node()
-    eventually(lambda: cloud.is_settled("c1"), "it is done and reported", 40)
+    eventually(lambda: cloud.is_settled("c1"), "it is done and reported")
     assert len(rows(desk, "SELECT id FROM outbox")) == 1
     assert len(cloud.reports("c1")) == 1
 
@@ -211,9 +211,7 @@ def test_each_guest_keeps_their_order_with_several_workers(desk: Stack, cloud: C
     desk.start_worker()
     start_and_wait(second, "worker_ready")
     try:
-        eventually(
-            lambda: {state for state, _ in states(desk)} == {"done"}, "all are carried out", 40
-        )
+        eventually(lambda: {state for state, _ in states(desk)} == {"done"}, "all are carried out")
     finally:
         second.stop()
     keys = [row["idempotency_key"] for row in rows(desk, "SELECT * FROM outbox ORDER BY id")]

@@ -54,7 +54,7 @@ class Desk:
 
     def await_sent(self, count: int) -> None:
         """Wait until the provider has taken that many."""
-        eventually(lambda: self.sent().total() >= count, f"{count} messages are sent", 40)
+        eventually(lambda: self.sent().total() >= count, f"{count} messages are sent")
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def settled(stack: Stack) -> None:
         "UNION SELECT 1 FROM inbox WHERE state = 'received'"
     )
     try:
-        eventually(lambda: database.one(sql) is None, "nothing is open", 40)
+        eventually(lambda: database.one(sql) is None, "nothing is open")
     finally:
         database.close()
 

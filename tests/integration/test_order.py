@@ -81,7 +81,7 @@ def test_a_burst_of_100_messages_is_answered_in_its_order_by_20_workers(
     with ThreadPoolExecutor(guests) as pool:
         written = list(pool.map(lambda phone: burst(found, phone, 100 // guests), phones))
     eventually(
-        lambda: states(found).total() == rows_before + 100 and settled(found), "all are sent", 40
+        lambda: states(found).total() == rows_before + 100 and settled(found), "all are sent"
     )
     bodies = sends(found)[before:]
     for phone, uuids in zip(phones, written, strict=True):
@@ -119,7 +119,7 @@ def sent(tmp_path: Path) -> Iterator[tuple[Stack, list[str]]]:
         found.start_worker()
         for number in range(MESSAGES):
             write(found, phone=f"+39000{number % 10:07}")
-        eventually(lambda: states(found)["sent"] == MESSAGES, "all are sent", 30)
+        eventually(lambda: states(found)["sent"] == MESSAGES, "all are sent")
         rows = Database(found.database).all("SELECT provider_id FROM outbox ORDER BY id")
         yield found, [str(row["provider_id"]) for row in rows]
 
@@ -137,7 +137,7 @@ def test_1000_reports_in_any_order_end_in_the_right_state_and_move_none_back(
         answers = list(pool.map(lambda event: deliver(found, client, event), events))
     assert [answer.status_code for answer in answers] == [200] * 1000
     assert sum(answer.json()["duplicate"] for answer in answers) == 500
-    eventually(lambda: settled(found), "all reports are applied", 30)
+    eventually(lambda: settled(found), "all reports are applied")
 
     rows = database.all("SELECT provider_id, state FROM outbox")
     assert {row["provider_id"]: row["state"] for row in rows} == {

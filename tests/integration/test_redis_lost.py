@@ -15,7 +15,7 @@ def test_redis_flushed_while_a_hundred_wait(own: Stack) -> None:
     client = redis.Redis.from_url(own.redis_url)
     client.flushall()
     own.start_worker()
-    all_settled(own, MESSAGES, seconds=60)
+    all_settled(own, MESSAGES)
     assert sorted(sent_keys(own).values()) == [1] * MESSAGES
 
 
@@ -25,7 +25,7 @@ def test_redis_flushed_again_and_again_while_they_are_answered(running: Stack) -
         assert post(running, inbound("Ciao", f"+39000{number % 10:07d}")).status_code == 200
         if number % 20 == 19:
             client.flushall()
-    all_settled(running, MESSAGES, seconds=60)
+    all_settled(running, MESSAGES)
     assert sorted(sent_keys(running).values()) == [1] * MESSAGES
 
 
@@ -37,5 +37,5 @@ def test_redis_killed_and_restarted_under_the_worker(own: Stack) -> None:
     write(own, "Wo kann ich parken?")
     own.redis.start()
     wait_for_redis(own.redis, own.redis_url)
-    all_settled(own, 2, seconds=60)
+    all_settled(own, 2)
     assert list(sent_keys(own).values()) == [1, 1]

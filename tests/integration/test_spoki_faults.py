@@ -26,7 +26,7 @@ def test_each_fault_is_survived(running: Stack, name: str, settings: dict[str, A
     fault(running, name, **settings)
     for text in ("Buongiorno!", "A che ora è la colazione?", "Grazie"):
         write(running, text)
-    all_settled(running, 3, seconds=60)
+    all_settled(running, 3)
     assert list(sent_keys(running).values()) == [1, 1, 1]
 
 
@@ -34,7 +34,7 @@ def test_twenty_dropped_answers_double_nothing(running: Stack) -> None:
     fault(running, "drop_answer", count=20)
     for number in range(40):
         write(running, "Ciao", f"+39000{number:07d}")
-    all_settled(running, 40, seconds=60)
+    all_settled(running, 40)
     assert sorted(sent_keys(running).values()) == [1] * 40
 
 
@@ -45,7 +45,7 @@ def test_a_guest_is_answered_in_order(running: Stack) -> None:
         event = inbound(f"Ciao {number}")
         uuids.append(event["data"]["uuid"])
         assert post(running, event).status_code == 200
-    all_settled(running, 12, seconds=60)
+    all_settled(running, 12)
     keys = [send["metadata"]["correlation_id"] for send in sends(running)]
     assert keys == [f"reply-{uuid}" for uuid in uuids]
 

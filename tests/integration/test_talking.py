@@ -28,7 +28,7 @@ def test_a_worker_killed_in_the_middle_of_a_talk_loses_and_doubles_nothing(own: 
         written = len(talk.count().told)
         own.start_worker()
         # Not until all is settled: they write on, so that may be at no moment that is looked at.
-        eventually(lambda: len(talk.count().handed) > written, "what was written is answered", 60)
+        eventually(lambda: len(talk.count().handed) > written, "what was written is answered")
         talk.stop()
         found = talk.settle(60)
     assert found.verdict.told > killed_at + 20

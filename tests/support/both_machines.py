@@ -236,9 +236,9 @@ class BothMachines:
         self.start_outside()
         self.mac.start()
         self.vps.start()
-        eventually(self.mac.leads, "the Mac leads", 30)
-        eventually(self.vps.is_ready, "the VPS stands by", 30)
-        eventually(self.mac.has_a_standby, "the Mac has heard so", 30)
+        eventually(self.mac.leads, "the Mac leads")
+        eventually(self.vps.is_ready, "the VPS stands by")
+        eventually(self.mac.has_a_standby, "the Mac has heard so")
 
     def stop(self) -> None:
         """End all that runs."""

@@ -140,7 +140,7 @@ class Cloud:
             found = [run for run in self.runs(which) if run.state == state]
             return found if len(found) >= count else None
 
-        return eventually(there, f"{count} runs of {which.name} {state}", seconds=60)
+        return eventually(there, f"{count} runs of {which.name} {state}")
 
     def commands(self) -> int:
         """How many the desk was given."""

@@ -118,12 +118,11 @@ def settled(stack: Stack) -> bool:
     return open_rows(stack) == 0
 
 
-def all_settled(stack: Stack, messages: int, seconds: float = 30) -> None:
+def all_settled(stack: Stack, messages: int) -> None:
     """Wait until ``messages`` were answered and nothing is open."""
     eventually(
         lambda: states(stack).total() == messages and settled(stack),
         f"{messages} messages are answered and settled",
-        seconds,
     )
 
 

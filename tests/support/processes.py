@@ -32,10 +32,12 @@ class NeverHappenedError(AssertionError):
     """Something awaited did not come about in time."""
 
 
-def eventually(ask: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+def eventually(ask: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """The first truthy answer of ``ask``; for what offers no event to wait on.
 
-    Asked less often as it takes longer: what is waited for needs the processor, too.
+    Asked less often as it takes longer: what is waited for needs the processor, too. The patience
+    is for a machine that deploys rehearsal hosts beside the tests: a program that takes 2 s to
+    start has taken 25 s there.
     """
     deadline, rest = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:

@@ -95,7 +95,7 @@ def test_killed_midway_the_next_backup_works(tmp_path: Path) -> None:
     served = f"--bwlimit 8M --append-only {repo.address}"
     arguments = [sys.executable, "-c", code, str(tmp_path), served, str(staged)]
     run = subprocess.Popen(arguments, cwd=REPOSITORY, start_new_session=True)
-    eventually(lambda: stored(repo, "data"), "a part of it is stored", 60)
+    eventually(lambda: stored(repo, "data"), "a part of it is stored")
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
     assert stored(repo, "locks")

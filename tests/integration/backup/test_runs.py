@@ -162,7 +162,7 @@ def test_one_that_is_killed_midway_leaves_nothing_in_the_way_of_the_next(host: H
     changed(host)
     with slowly(host):
         process = host.start("now")
-        eventually(host.is_under_way, "restic is under way", 60)
+        eventually(host.is_under_way, "restic is under way")
         # All of it, as when the power goes.
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -185,7 +185,7 @@ def test_a_line_that_is_cut_midway_is_a_failure_with_a_remedy_and_heals(host: Ho
     (host.directory / "lines").unlink()
     with slowly(host):
         process = host.start("now")
-        eventually(host.is_under_way, "restic is under way", 60)
+        eventually(host.is_under_way, "restic is under way")
         for line in (host.directory / "lines").read_text().split():
             os.kill(int(line), signal.SIGKILL)
         said, _ = process.communicate(timeout=240)
@@ -209,7 +209,7 @@ def test_a_second_one_waits_for_the_first(host: Host) -> None:
     changed(host)
     with slowly(host):
         first = host.start("now")
-        eventually(host.is_under_way, "the first is under way", 60)
+        eventually(host.is_under_way, "the first is under way")
         second = host.start("run")
         assert second.stdout is not None
         assert "waiting for it" in second.stdout.readline()

@@ -55,7 +55,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with cloud(directory, **overrides) as made:
         process = Process([PORTIERE, "cloud", "api"], made.env, directory / "api.log")
         process.start()
-        eventually(lambda: answers_health(process, bind), "the API answers", seconds=60)
+        eventually(lambda: answers_health(process, bind), "the API answers")
         try:
             yield f"http://{bind}"
             assert process.alive()

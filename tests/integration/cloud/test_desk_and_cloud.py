@@ -52,7 +52,7 @@ class Both:
     def start_api(self) -> None:
         """Start the API, for the first time or again."""
         self.api.start()
-        eventually(self._answers, "the API answers", seconds=60)
+        eventually(self._answers, "the API answers")
 
     def _answers(self) -> bool:
         try:
@@ -167,8 +167,8 @@ def both(tmp_path: Path) -> Iterator[Both]:
 
 def test_a_booking_goes_to_the_desk_and_comes_back_as_what_is_known(both: Both) -> None:
     both.smoobu_tells(1)
-    eventually(both.stays_in_the_cloud, "the stay is known", seconds=60)
-    eventually(both.is_quiet, "all is told", seconds=60)
+    eventually(both.stays_in_the_cloud, "the stay is known")
+    eventually(both.is_quiet, "all is told")
     assert both.commands() == {
         (name, "done"): 1 for name in ("CREATE_GUEST", "UPSERT_BOOKING", "SEND_MESSAGE")
     }
@@ -181,10 +181,10 @@ def test_a_booking_goes_to_the_desk_and_comes_back_as_what_is_known(both: Both) 
 
 def test_a_conversation_is_folded_once_each_and_an_erased_guest_is_nowhere(both: Both) -> None:
     both.smoobu_tells(1)
-    eventually(both.stays_in_the_cloud, "the stay is known", seconds=60)
+    eventually(both.stays_in_the_cloud, "the stay is known")
     for text in ("Buongiorno, a che ora posso fare il check-in?", "E la colazione?"):
         assert turn(both.desk, text, PHONE)
-    eventually(both.is_quiet, "all is told", seconds=60)
+    eventually(both.is_quiet, "all is told")
     index = SEAL.index(PHONE).hex()
     with both.cloud.store.reading() as session:
         turns = session.scalars(select(KnownTurn).where(KnownTurn.guest == index)).all()
@@ -198,7 +198,7 @@ def test_a_conversation_is_folded_once_each_and_an_erased_guest_is_nowhere(both:
     assert {row["name"]: row["n"] for row in told}.items() <= events.items()
 
     portiere(both.desk, "guests", "erase", PHONE, "--force")
-    eventually(lambda: index not in whole(both), "the cloud has forgotten", seconds=60)
+    eventually(lambda: index not in whole(both), "the cloud has forgotten")
     for personal in (index, "Ada", "0000001", "B-1"):
         assert personal not in whole(both)
 

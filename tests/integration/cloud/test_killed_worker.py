@@ -72,7 +72,7 @@ def finish(layer: Cloud) -> None:
     def is_over() -> bool:
         return all(state in FINISHED for job, state in states(layer) if job != "shelve-parcel")
 
-    eventually(is_over, "all is over", seconds=60)
+    eventually(is_over, "all is over")
 
 
 def check(layer: Cloud, parcels: int) -> None:

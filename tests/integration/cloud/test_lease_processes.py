@@ -44,7 +44,7 @@ class Lease:
         """Start it; ``began_at`` is before."""
         self.began_at = time.monotonic()
         self.process.start()
-        eventually(self._answers, "the API answers", seconds=60)
+        eventually(self._answers, "the API answers")
 
     def ask(self, node: str, wish: Wish, term: int = 0, **more: Any) -> Answer:
         """What a node hears."""

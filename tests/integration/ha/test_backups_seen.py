@@ -19,7 +19,7 @@ def test_the_leader_hears_of_the_disk_of_the_standby(tmp_path: Path) -> None:
             told = view.peer_report if view else None
             return told is not None and told.backup_faults == ("disk_low",)
 
-        eventually(heard, "the Mac hears of the VPS's disk", 60)
+        eventually(heard, "the Mac hears of the VPS's disk")
         assert pair.mac.ha("status") == 1
         # It leads all the same.
         assert pair.mac.leads()

@@ -10,8 +10,6 @@ from app.work.programs import Program
 from tests.support.both_machines import BothMachines, Host, both_machines
 from tests.support.processes import Process, eventually
 
-TAKEOVER_SECONDS = 40
-
 
 def answered(pair: BothMachines, *keys: str) -> bool:
     """Whether each of the messages has its reply."""
@@ -42,15 +40,15 @@ def test_either_door_is_answered_and_a_lost_leader_is_followed_by_the_other(
 
     pair.mac.power_off()
     keys.append(pair.vps.post("Wo kann ich parken?", phone="+390000000002"))
-    eventually(pair.vps.leads, "the VPS leads", TAKEOVER_SECONDS)
+    eventually(pair.vps.leads, "the VPS leads")
     eventually(lambda: pair.replies()[keys[-1]] == 1, "it answers what it had accepted")
     assert [pair.replies()[key] for key in keys] == [1, 1, 1]
 
     pair.mac.start()
-    eventually(pair.mac.leads, "the Mac leads again, by itself", 60)
+    eventually(pair.mac.leads, "the Mac leads again, by itself")
     keys.append(pair.mac.post("Merci !", phone="+390000000003"))
     eventually(lambda: pair.replies()[keys[-1]] == 1, "it answers")
-    eventually(pair.vps.is_ready, "the VPS stands by again", 30)
+    eventually(pair.vps.is_ready, "the VPS stands by again")
     assert [pair.replies()[key] for key in keys] == [1, 1, 1, 1]
 
 
@@ -69,17 +67,17 @@ def test_by_wish_there_and_back_while_guests_talk(pair: BothMachines) -> None:
         assert pair.mac.ha("switchover") == 0
         eventually(pair.vps.leads, "the VPS leads")
         assert pair.vps.ha("switchover", "--to", "vps") == 3
-        eventually(pair.mac.leads, "the preferred one leads again", 60)
+        eventually(pair.mac.leads, "the preferred one leads again")
     finally:
         stopping.set()
         talking.join()
-    eventually(lambda: answered(pair, *keys), "all are answered", 40)
+    eventually(lambda: answered(pair, *keys), "all are answered")
     sent = pair.replies()
     assert {sent[key] for key in keys} == {1}
 
-    eventually(pair.mac.has_a_standby, "the VPS is ready, by what the Mac heard", 60)
+    eventually(pair.mac.has_a_standby, "the VPS is ready, by what the Mac heard")
     assert pair.mac.ha("switchover", "--for", "10") == 0
-    eventually(pair.vps.has_a_standby, "the Mac is ready, by what the VPS heard", 60)
+    eventually(pair.vps.has_a_standby, "the Mac is ready, by what the VPS heard")
     assert not wants_lead(pair.vps)
 
 
@@ -89,17 +87,17 @@ def test_without_the_authority_a_leader_stays_or_holds(tmp_path: Path, mode: str
         pair.start()
         pair.cloud.kill()
         if mode == "stay":
-            eventually(pair.mac.is_alone, "the lease is over, and it leads on", 30)
+            eventually(pair.mac.is_alone, "the lease is over, and it leads on")
             key = pair.mac.post("A che ora è la colazione?")
             eventually(lambda: answered(pair, key), "it answers")
             pair.start_cloud()
         else:
-            eventually(pair.mac.holds, "the lease is over, and it holds", 30)
+            eventually(pair.mac.holds, "the lease is over, and it holds")
             key = pair.mac.post("A che ora è la colazione?")
             assert not answered(pair, key)
             pair.start_cloud()
-            eventually(lambda: answered(pair, key), "it answers once it may", 40)
-        eventually(pair.mac.leads, "the Mac leads", 30)
+            eventually(lambda: answered(pair, key), "it answers once it may")
+        eventually(pair.mac.leads, "the Mac leads")
         assert pair.replies()[key] == 1
 
 
@@ -116,7 +114,7 @@ def test_who_boots_alone_waits_for_a_person(pair: BothMachines) -> None:
     assert not answered(pair, key)
 
     assert pair.mac.ha("failover", "--force", "--yes") == 0
-    eventually(lambda: answered(pair, key), "it answers", 40)
+    eventually(lambda: answered(pair, key), "it answers")
     after = pair.mac.view()
     assert before is not None
     assert after is not None
@@ -124,7 +122,7 @@ def test_who_boots_alone_waits_for_a_person(pair: BothMachines) -> None:
 
     pair.start_cloud()
     pair.vps.start()
-    eventually(pair.vps.is_ready, "the VPS stands by", 60)
+    eventually(pair.vps.is_ready, "the VPS stands by")
     assert pair.mac.leads()
     assert pair.replies()[key] == 1
 
@@ -134,12 +132,12 @@ def test_a_leader_whose_redis_is_gone_for_good_gives_the_lead_away(tmp_path: Pat
         pair.start()
         pair.mac.redis.kill()
         key = pair.mac.post("A che ora è la colazione?")
-        eventually(pair.vps.leads, "the VPS leads", TAKEOVER_SECONDS)
+        eventually(pair.vps.leads, "the VPS leads")
         eventually(lambda: answered(pair, key), "it answers")
         assert not pair.mac.leads()
 
         pair.mac.redis.start()
-        eventually(pair.mac.leads, "the Mac leads again, by itself", 60)
+        eventually(pair.mac.leads, "the Mac leads again, by itself")
         key = pair.mac.post("Merci !", phone="+390000000003")
         eventually(lambda: answered(pair, key), "it answers")
         assert set(pair.replies().values()) == {1}
@@ -155,12 +153,12 @@ def test_a_leader_without_its_gateway_or_worker_gives_the_lead_away(
         lost: Process = getattr(pair.mac, program)
         lost.kill()
         key = pair.vps.post("A che ora è la colazione?")
-        eventually(pair.vps.leads, "the VPS leads", TAKEOVER_SECONDS)
+        eventually(pair.vps.leads, "the VPS leads")
         eventually(lambda: answered(pair, key), "it answers")
         assert not pair.mac.is_ready()
 
         lost.start()
-        eventually(pair.vps.has_a_standby, "the Mac is ready again, by what the VPS heard", 60)
+        eventually(pair.vps.has_a_standby, "the Mac is ready again, by what the VPS heard")
         assert not wants_lead(pair.vps)
         assert pair.mac.ha("switchover", "--to", "mac") == 0
         eventually(pair.mac.leads, "the Mac leads, as it was asked to")

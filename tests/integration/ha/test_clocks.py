@@ -16,7 +16,6 @@ from tests.support.both_machines import BothMachines, Host, both_machines
 from tests.support.processes import eventually
 
 SET_CLOCK = Path(__file__).parents[2] / "support/set_clock.py"
-TAKEOVER_SECONDS = 40
 
 
 class Clock:
@@ -49,12 +48,12 @@ class Watched:
         """A guest writes, by the door that is always there."""
         self.keys.append(self.pair.vps.post("Grazie!", phone=f"+39000000{len(self.keys):04}"))
 
-    def until_answered(self, seconds: float = 30) -> None:
+    def until_answered(self) -> None:
         """All that was written is answered, once."""
-        eventually(lambda: all(self.pair.replies()[key] for key in self.keys), "replies", seconds)
+        eventually(lambda: all(self.pair.replies()[key] for key in self.keys), "replies")
         assert {self.pair.replies()[key] for key in self.keys} == {1}
 
-    def until_led(self, by: Host, seconds: float = TAKEOVER_SECONDS) -> None:
+    def until_led(self, by: Host) -> None:
         """Wait until one leads; the other must have stopped by then, and guests write meanwhile."""
 
         def leads() -> bool:
@@ -64,7 +63,7 @@ class Watched:
                 self.write()
             return by.leads()
 
-        eventually(leads, f"{by.name} leads", seconds)
+        eventually(leads, f"{by.name} leads")
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_a_few_minutes_change_nothing(watched: Watched) -> None:
     watched.until_led(pair.vps)
     watched.until_answered()
     pair.mac.start()
-    watched.until_led(pair.mac, 60)
+    watched.until_led(pair.mac)
     watched.until_answered()
 
 
@@ -106,7 +105,7 @@ def test_who_is_so_far_off_that_its_word_isn_t_taken_leads_no_more(
     assert "set the clock" in (seen.authority_said or "")
 
     watched.clock.set(timedelta())
-    watched.until_led(pair.mac, 60)
+    watched.until_led(pair.mac)
     watched.until_answered()
 
 

@@ -94,12 +94,12 @@ def test_a_full_place_holds_up_no_guest_and_copies_go_on_once_there_is_room(
         with full(place):
             answered = pair.mac.post("A che ora è la colazione?")
             eventually(lambda: pair.replies()[answered] == 1, "guests are answered")
-            eventually(lambda: not is_well(pair.mac), "the status says that something is wrong", 60)
+            eventually(lambda: not is_well(pair.mac), "the status says that something is wrong")
         marked = mark(pair.mac, "b")
-        eventually(lambda: copied_until(pair.vps) > marked, "the copy goes on by itself", 60)
-        eventually(lambda: is_well(pair.mac), "nothing is wrong any more", 60)
+        eventually(lambda: copied_until(pair.vps) > marked, "the copy goes on by itself")
+        eventually(lambda: is_well(pair.mac), "nothing is wrong any more")
         pair.mac.power_off()
-        eventually(pair.vps.leads, "the other takes over", 60)
+        eventually(pair.vps.leads, "the other takes over")
         assert marks(pair.vps) == ["b"]
         assert pair.replies()[answered] == 1
         pair.stop()
@@ -113,13 +113,13 @@ def test_a_leader_with_a_full_disk_takes_nothing_it_can_not_keep_and_loses_nothi
         pair.start()
         mark(mac, "a")
         with full(disk):
-            eventually(lambda: takes_nothing(mac), "its door takes nothing more", 30)
+            eventually(lambda: takes_nothing(mac), "its door takes nothing more")
         later = mac.post("A che ora è la colazione?", phone="+390000000002")
-        eventually(lambda: pair.replies()[later] == 1, "it answers once there is room", 60)
+        eventually(lambda: pair.replies()[later] == 1, "it answers once there is room")
         marked = mark(mac, "b")
-        eventually(lambda: copied_until(pair.vps) > marked, "the copy goes on by itself", 60)
+        eventually(lambda: copied_until(pair.vps) > marked, "the copy goes on by itself")
         mac.power_off()
-        eventually(pair.vps.leads, "the other takes over", 60)
+        eventually(pair.vps.leads, "the other takes over")
         assert marks(pair.vps) == ["a", "b"]
         assert pair.replies()[later] == 1
         pair.stop()

@@ -78,7 +78,7 @@ def test_each_mark_is_gone_back_to_and_shows_just_what_was_there(
         assert said.code == 0, said.out
         assert marks(mac) == list(there)
         assert how(mac) == "restored"
-        eventually(pair.vps.is_ready, "the other follows the new term", 40)
+        eventually(pair.vps.is_ready, "the other follows the new term")
 
     said = restore(mac, "--point", snapshot.id[:10], "--no-replay")
     assert said.code == 0, said.out
@@ -87,7 +87,7 @@ def test_each_mark_is_gone_back_to_and_shows_just_what_was_there(
     assert said.code == 0, said.out
     assert marks(mac) == ["a", "b"]
     late = pair.vps.post("Is there a car park?")
-    eventually(lambda: pair.replies()[late] == 1, "it answers", 40)
+    eventually(lambda: pair.replies()[late] == 1, "it answers")
     assert pair.replies()[key_of] == 1
 
 
@@ -115,11 +115,11 @@ def test_from_nothing_at_all_with_the_other_machine_gone(
     said = restore(pair.mac, "--force")
     assert said.code == 0, said.out
     assert marks(pair.mac) == ["a", "b"]
-    eventually(lambda: pair.replies()[waiting] == 1, "what came meanwhile is answered", 40)
+    eventually(lambda: pair.replies()[waiting] == 1, "what came meanwhile is answered")
 
     pair.start_cloud()
     pair.vps.start()
-    eventually(pair.vps.is_ready, "the other follows", 60)
+    eventually(pair.vps.is_ready, "the other follows")
     assert pair.mac.leads()
     assert pair.replies()[early] == 1
 
@@ -141,8 +141,8 @@ def test_a_lost_disk_while_nobody_may_take_over(pair: BothMachines) -> None:
     assert said.code == 0, said.out
     assert marks(pair.mac) == ["a"]
     assert term(pair.mac).term > before
-    eventually(lambda: pair.replies()[waiting] == 1, "what came meanwhile is answered", 40)
-    eventually(pair.vps.is_ready, "the other follows", 60)
+    eventually(lambda: pair.replies()[waiting] == 1, "what came meanwhile is answered")
+    eventually(pair.vps.is_ready, "the other follows")
     assert pair.replies()[early] == 1
 
 
@@ -187,12 +187,12 @@ def test_what_is_refused_changes_nothing(pair: BothMachines, tmp_path: Path) -> 
     assert "PORTIERE_BACKUP_KEY" in refused(mac, "--point", of_newer.id, env=backup_key)
 
     mac.node.stop()
-    eventually(mac.is_silent, "what it saw is old", 30)
+    eventually(mac.is_silent, "what it saw is old")
     said = restore(mac)
     assert said.code == 1
     assert "doesn't run" in said.out
     mac.node.start()
-    eventually(mac.leads, "it leads on", 30)
+    eventually(mac.leads, "it leads on")
     assert marks(mac) == ["a"]
 
 
@@ -235,4 +235,4 @@ def test_the_queue_alone(pair: BothMachines, tmp_path: Path) -> None:
         assert client.get("of-now") is None
     assert term(pair.mac) == before
     key = pair.vps.post("A che ora è la colazione?")
-    eventually(lambda: pair.replies()[key] == 1, "it answers", 40)
+    eventually(lambda: pair.replies()[key] == 1, "it answers")

@@ -67,9 +67,9 @@ def test_what_was_sent_since_is_not_sent_again_and_what_came_in_is_kept(
     assert answer.outcome is Outcome.DONE, answer.message
     assert term(pair.mac).how == "restored"
     assert not then.exists()
-    eventually(pair.vps.is_ready, "the other follows the new term", 40)
+    eventually(pair.vps.is_ready, "the other follows the new term")
     key = pair.vps.post("Wo kann ich parken?", phone="+390000000003")
-    eventually(lambda: pair.replies()[key] == 1, "it answers", 40)
-    eventually(lambda: count(pair.mac, "guests") == guests + 1, "those who wrote are known", 20)
+    eventually(lambda: pair.replies()[key] == 1, "it answers")
+    eventually(lambda: count(pair.mac, "guests") == guests + 1, "those who wrote are known")
     assert [pair.replies()[one] for one in (early, *late, key)] == [1, 1, 1, 1]
     assert pair.mac.leads()
