@@ -6,7 +6,6 @@ by waiting. All that is posted may be posted again: it is taken once.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -89,6 +88,14 @@ class Peer:
         self._note(True, "")
         return response
 
+    def takes(self) -> bool:
+        """Whether it takes what is posted to it: asked now, with nothing at stake."""
+        try:
+            self.post(self._empty())
+        except NotTakenError:
+            return False
+        return True
+
     def _by_any_way(self, body: bytes) -> httpx.Response:
         failures, is_lost = [], False
         for way in self._ways():
@@ -143,7 +150,7 @@ class Peer:
         while True:
             # The first way is the better one: tried first again, whatever worked last.
             self._way = 0 if self._is_back(0) else self._way
-            self._probe()
+            self.takes()
             if self._stopping.wait(INTERVAL.total_seconds()):
                 return
 
@@ -154,10 +161,6 @@ class Peer:
             return self._by(way, _encoded(self._empty())).is_success
         except httpx.HTTPError:
             return False
-
-    def _probe(self) -> None:
-        with suppress(NotTakenError):
-            self.post(self._empty())
 
     def _empty(self) -> Batch:
         return Batch(term=self._leadership.standing().term, entries=())
