@@ -176,18 +176,6 @@ def test_nothing_is_offered_where_nobody_listens(pair: Pair) -> None:
     assert not row.offered
 
 
-def test_nothing_is_offered_where_an_edge_says_that_nobody_listens(pair: Pair) -> None:
-    """By its answer alone, a 5xx, the leader may have had it."""
-    pair.mac.stack.gateway.kill()
-    assert pair.vps.post(inbound("Ciao")).status_code == 200
-    pair.vps.stack.gateway.kill()  # or it would ask, too
-    with an_edge_without_a_tunnel(pair.mac.stack.gateway_port) as asked, pair.vps.forwarding():
-        # By both ways, twice: it has looked once.
-        eventually(lambda: len(asked) >= 4, "the standby asks")
-    (row,) = pair.vps.spool.waiting()
-    assert not row.offered
-
-
 def test_a_leader_without_its_standby_goes_on_alone_and_says_so(pair: Pair) -> None:
     pair.vps.stack.gateway.kill()
     for number in range(20):

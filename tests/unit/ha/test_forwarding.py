@@ -9,13 +9,16 @@ import pytest
 
 from app import steady
 from app.ha.caught_up import LONG_AFTER, CatchingUp, LeadersBeat
-from app.ha.forwarding import prune
+from app.ha.forwarding import Forwarder, prune
 from app.ha.replaying import Accepting, replay
 from app.ha.spool import Spool, State
 from app.ha.spooled import Entry
+from app.leading import Kept, Role, Standing, keep
 from app.messages import leading
 from app.store.database import Database, open_database
 from tests.support.guest import SEAL
+from tests.support.processes import eventually
+from tests.unit.ha.test_peer import serving, settings_of, status
 from tests.unit.ha.test_replaying import event
 from tests.unit.ha.test_spool import command
 
@@ -190,3 +193,19 @@ def test_a_copy_that_is_gone_or_no_database_takes_nothing_away(
     empty.touch()
     assert prune(spool, empty, CatchingUp(spool)) == 0
     assert spool.count(State.KEPT) == 1
+
+
+def test_an_edge_that_answers_for_a_leader_that_is_gone_is_offered_nothing(
+    spool: Spool, tmp_path: Path
+) -> None:
+    """By its answer the leader may have had it, and guests would wait for an echo."""
+    keep(tmp_path / "standing.json", Standing(Role.STANDBY, 1, leader="vps"))
+    leadership = Kept(tmp_path / "standing.json")
+    spool.keep(event("uno"), 1)
+    with serving(status(530)) as (edge,):
+        forwarder = Forwarder(settings_of(edge.url), leadership, spool, lambda: None, lambda: None)
+        forwarder.start()
+        eventually(lambda: edge.got, "it has asked")
+        forwarder.stop()
+    (row,) = spool.waiting()
+    assert not row.offered

@@ -74,10 +74,9 @@ def serving(*answers: Callable[[_Handler], None]) -> Iterator[list[_Server]]:
         yield servers
 
 
-@contextmanager
-def asking(*urls: str) -> Iterator[Peer]:
-    """The other node at these addresses."""
-    settings = Settings.model_validate(
+def settings_of(*urls: str) -> Settings:
+    """Those of a node whose other one is at these addresses."""
+    return Settings.model_validate(
         {
             "node_name": "mac",
             "database": Path("unused.db"),
@@ -96,7 +95,12 @@ def asking(*urls: str) -> Iterator[Peer]:
             "ha_mirror_timeout": timedelta(seconds=2),
         }
     )
-    peer = Peer(settings, "/api/ha/mirror", Alone())
+
+
+@contextmanager
+def asking(*urls: str) -> Iterator[Peer]:
+    """The other node at these addresses."""
+    peer = Peer(settings_of(*urls), "/api/ha/mirror", Alone())
     try:
         yield peer
     finally:
