@@ -168,7 +168,7 @@ def bundled() -> Mapping[Language, Phrases]:
 
 def _read(path: Traversable) -> dict[str, str]:
     try:
-        texts = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - builds texts only
+        texts = yaml.load(path.read_text("utf-8"), Loader=yaml.CBaseLoader)  # noqa: S506 - builds texts only
     except (OSError, yaml.YAMLError) as error:
         raise PhrasesError(f"{path.name} can't be read: {error}") from None
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):

