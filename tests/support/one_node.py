@@ -13,10 +13,7 @@ from app.ha.node import _close, make_machine, turn
 from app.settings import Settings
 from app.store.database import Row, open_copy
 from tests.support.furnished import furnish, settings_of
-from tests.support.processes import Process, eventually, free_port
-
-# A starved machine's, for a step that takes a second.
-PATIENCE = 60
+from tests.support.processes import PATIENCE, Process, eventually, free_port
 
 
 class OneNode:
@@ -109,7 +106,7 @@ def one_node(directory: Path, **given: object) -> Iterator[OneNode]:
     server.start()
     node = None
     try:
-        eventually(lambda: _answers(port), "Redis answers", PATIENCE)
+        eventually(lambda: _answers(port), "Redis answers")
         node = OneNode(directory, port, **given)
         yield node
     finally:

@@ -26,18 +26,19 @@ PROPERTY = REPOSITORY / "app/conversation/property.example.yml"
 WEBHOOK_SECRET = "invented-webhook-secret"
 API_KEY = "invented-api-key"
 REDIS_PASSWORD = "invented-redis-password"
+# In seconds. For a machine that deploys rehearsal hosts beside the tests: a program that takes 2 s
+# to start has taken 25 s there.
+PATIENCE = 60
 
 
 class NeverHappenedError(AssertionError):
     """Something awaited did not come about in time."""
 
 
-def eventually(ask: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+def eventually(ask: Callable[[], T | None], what: str, seconds: float = PATIENCE) -> T:
     """The first truthy answer of ``ask``; for what offers no event to wait on.
 
-    Asked less often as it takes longer: what is waited for needs the processor, too. The patience
-    is for a machine that deploys rehearsal hosts beside the tests: a program that takes 2 s to
-    start has taken 25 s there.
+    Asked less often as it takes longer: what is waited for needs the processor, too.
     """
     deadline, rest = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:

@@ -26,7 +26,7 @@ from tests.support import reservation_mails as mails
 from tests.support.cloud_layer import SEAL_KEYS, Layer
 from tests.support.dovecot import PASSWORD, USER, Dovecot, dovecot
 from tests.support.mail import certificate
-from tests.support.processes import eventually
+from tests.support.processes import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def arrived(layer: Layer) -> list[str]:
     return [event.payload["digest"] for event in layer.events("mail.arrived")]
 
 
-def wait_for(layer: Layer, count: int, seconds: float = 60) -> None:
+def wait_for(layer: Layer, count: int, seconds: float = PATIENCE) -> None:
     """Until so many mails are events; fails if there are more."""
     eventually(lambda: len(arrived(layer)) >= count, f"{count} mails are events", seconds)
     assert len(arrived(layer)) == count

@@ -33,8 +33,8 @@ def beats(pair: Pair) -> int:
 
 
 def wait_for_beat(pair: Pair, beat: int) -> None:
-    """Wait until the standby has it."""
-    eventually(lambda: beats(pair) >= beat, "what was written is there")
+    """Wait until the standby has it: 2 s at most."""
+    eventually(lambda: beats(pair) >= beat, "what was written is there", seconds=2)
 
 
 def pid(pair: Pair, name: str) -> int:
