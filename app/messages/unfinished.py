@@ -105,16 +105,23 @@ SELECT 1 WHERE EXISTS (
 )
 """  # noqa: S608 - ours
 
-# The echo is waited for from when the send began, so a slow sweep costs the guest nothing.
+# The echo is waited for from when the send began, so a slow sweep costs the guest nothing; but not
+# to before now: what came while no worker ran was read by nobody.
 _LOST_WORKER = """
-UPDATE outbox SET state = 'unknown', next_at = sending_at + :echo_wait,
+UPDATE outbox SET state = 'unknown', next_at = max(:now, sending_at + :echo_wait),
                   note = 'the worker died while sending'
 WHERE state = 'sending' AND next_at <= :now
 """
 
+# Any report that came before the wait was over may be the echo, as long as nobody has read it.
 _DOUBT_OVER = """
 UPDATE outbox SET state = :after_doubt, next_at = :now, note = :no_echo || note
-WHERE state = 'unknown' AND next_at <= :now RETURNING id, state
+WHERE state = 'unknown' AND next_at <= :now AND NOT EXISTS (
+    SELECT 1 FROM inbox INDEXED BY inbox_open_reports
+    WHERE inbox.state = 'received' AND inbox.guest IS NULL
+    AND inbox.attempts = 0 AND inbox.received_at <= outbox.next_at
+)
+RETURNING id, state
 """
 
 # A row is left to the queue twice as long each time, so a backlog is not queued over and over.

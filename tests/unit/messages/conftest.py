@@ -14,7 +14,7 @@ from app.messages import catalogue, echoes, pausing, settling, standing, unfinis
 from app.messages import inbox as inbox_module
 from app.messages import outbox as outbox_module
 from app.messages.deciding import Rules
-from app.messages.events import Event, InboundMessage
+from app.messages.events import Event, InboundMessage, StatusReport
 from app.messages.inbox import Inbox, Outcome
 from app.messages.outbox import Draft, Outbox
 from app.messages.outgoing import Kind, Text
@@ -59,6 +59,7 @@ class Ledger:
     clock: int = 1_000_000
     resend: bool = True
     keys: list[str] = field(default_factory=list)
+    heard: dict[int, StatusReport] = field(default_factory=dict)
 
     def receive(self, text: str = "Ciao", phone: str = GUEST) -> int:
         """Accept a guest's message; its row."""
@@ -98,6 +99,23 @@ class Ledger:
         assert not isinstance(content, InboundMessage)
         with self.database.transaction() as connection:
             return settle(connection, content)  # type: ignore[arg-type]  # a report
+
+    def hear(self, status: str, key: str, uuid: str) -> None:
+        """Accept a report of the provider, as the gateway does; nobody has applied it yet."""
+        body = encode(outbound(status, key, uuid))
+        event = spoki_events.parse(body)
+        row_id = self.accept(event, body)
+        assert isinstance(event.content, StatusReport)
+        if row_id is not None:
+            self.heard[row_id] = event.content
+
+    def apply_heard(self) -> None:
+        """Apply what was heard, as the thread of the reports does."""
+        with self.database.transaction() as connection:
+            for row_id, report in self.heard.items():
+                settle(connection, report)
+                self.inbox.close(connection, row_id, Outcome())
+        self.heard.clear()
 
     def sweep(self) -> Unfinished:
         """One sweep of the relay."""

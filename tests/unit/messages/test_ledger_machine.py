@@ -101,7 +101,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), status=st.sampled_from(["Sent", "Delivered", "Read"]))
     def echo(self, data: st.DataObject, status: str) -> None:
         key = data.draw(st.sampled_from(sorted(self.echoes)))
-        self.ledger.report(status, key, f"id-{key}")
+        self.ledger.hear(status, key, f"id-{key}")
+
+    @rule()
+    def what_was_heard_is_read(self) -> None:
+        self.ledger.apply_heard()
 
     @rule()
     def lease_ends(self) -> None:
@@ -134,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.sent_elsewhere.add(key)
         self.ledger.report(status, key, f"id-{key}")
 
-    @rule(seconds=st.sampled_from([1, 5]))
+    @rule(seconds=st.sampled_from([1, 5, 10]))
     def time_passes(self, seconds: int) -> None:
         # A claim is acted on within its time: what a worker does later is not modelled here.
         if any(self._age(row) + seconds >= CLAIM_TIME.total_seconds() for row in self.claimed):
@@ -142,7 +146,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.later(timedelta(seconds=seconds))
         for key, since in self.echoes.items():
             if self.ledger.clock - since >= ECHO_WITHIN.total_seconds() * 1000:
-                self.ledger.report("Sent", key, f"id-{key}")
+                self.ledger.hear("Sent", key, f"id-{key}")
 
     @rule()
     def sweep(self) -> None:

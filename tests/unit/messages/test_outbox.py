@@ -101,6 +101,49 @@ def test_without_an_echo_it_is_sent_again(ledger: Ledger) -> None:
     assert row.attempts == 2
 
 
+@pytest.mark.parametrize("resend", [True, False])
+def test_an_echo_that_nobody_has_read_yet_is_waited_for(ledger: Ledger, *, resend: bool) -> None:
+    """No worker ran while it came, and the first look of the new one is later than the wait."""
+    ledger.resend = resend
+    row_id = ledger.write()
+    ledger.outbox.claim(row_id)
+    ledger.later(ECHO_WAIT * 2)
+    ledger.hear("Sent", ledger.keys[0], UUID)
+    ledger.later(ECHO_WAIT)
+    assert ledger.sweep().outbox == []
+    ledger.later(timedelta(seconds=1))
+    assert ledger.sweep().outbox == []
+    assert ledger.state(row_id) == "unknown"
+    ledger.apply_heard()
+    assert ledger.sweep().outbox == []
+    assert ledger.state(row_id) == "sent"
+
+
+def test_what_is_heard_after_the_wait_holds_up_nobody(ledger: Ledger) -> None:
+    """Reports come all the time, and there is always one that nobody has read."""
+    row_id = ledger.write()
+    ledger.outbox.claim(row_id)
+    ledger.later(ECHO_WAIT)
+    ledger.hear("Sent", "reply-of-another", UUID)
+    assert ledger.sweep().outbox == []
+    ledger.later(timedelta(milliseconds=1))
+    ledger.hear("Sent", "reply-of-a-third", UUID)
+    ledger.apply_heard()
+    ledger.hear("Sent", "reply-of-a-fourth", UUID)
+    ledger.later(timedelta(milliseconds=1))
+    assert ledger.sweep().outbox == [row_id]
+
+
+def test_a_report_that_cant_be_read_holds_up_nobody(ledger: Ledger) -> None:
+    row_id = ledger.write()
+    ledger.outbox.claim(row_id)
+    ledger.hear("Sent", "reply-of-another", UUID)
+    for unreadable in ledger.heard:
+        ledger.inbox.postpone(unreadable, "sealed with a key that is gone")
+    ledger.later(ECHO_WAIT)
+    assert ledger.sweep().outbox == [row_id]
+
+
 def test_or_left_to_a_person(ledger: Ledger) -> None:
     ledger.resend = False
     row_id, after = ledger.write(), ledger.write()
