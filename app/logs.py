@@ -46,8 +46,9 @@ def configure(process: str, level: str, log_dir: Path | None, *, several: bool =
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # httpx logs every URL, dramatiq every message: neither says more than our own events.
-    for noisy in ("httpx", "httpcore", "dramatiq", "uvicorn.access"):
+    # httpx logs every URL, dramatiq every message, asyncssh every connection: none says more than
+    # our own events.
+    for noisy in ("asyncssh", "httpx", "httpcore", "dramatiq", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -49,7 +49,7 @@ class Copies:
         number = max((file.number for file in files), default=0)
         if any(file.number == number for file in self._whole()):
             return number, 0
-        return number, sum(_size(file.path) for file in files if file.number == number)
+        return number, sum(size_of(file.path) for file in files if file.number == number)
 
     def forget(self, copy: Path) -> None:
         """Delete a copy that is worth nothing."""
@@ -76,8 +76,9 @@ class Copies:
         ]
 
 
-def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):  # it has its last name by now
+def size_of(path: Path) -> int:
+    """In bytes; 0 if it has gone, as what is fetched gets its last name."""
+    with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
 

@@ -1,9 +1,11 @@
 """The standby's copy of the leader's database, a moment behind.
 
 It says how far this machine is, and is what is left if the place itself is lost. It is never opened
-for writing and never becomes the database: that is restored afresh (`app.ha.restoring`).
+for writing and never becomes the database: that is restored afresh (`app.ha.restoring`). Where the
+place is on the other machine, Litestream follows a place here (`app.ha.local_place`).
 """
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -19,6 +21,8 @@ from app.ha import litestream
 from app.ha.child import Child, ChildError, Patience
 from app.ha.copies import Copies
 from app.ha.copy_watch import CopyWatch
+from app.ha.litestream import Place
+from app.ha.local_place import LocalPlace
 from app.ha.restoring import Reached
 from app.messages import leading
 from app.settings import Settings
@@ -50,10 +54,15 @@ class Following:
         self._place = litestream.place_of(settings)
         self._database = settings.database.absolute()
         self._directory = directory.absolute()
-        self._config = self._directory / "following.yml"
+        # Of the place itself: what it has is asked by it.
+        self._config = self._directory / "place.yml"
         self._copies = Copies(self._directory / "copies")
+        self._local_places = self._directory / "local"
         self._term: int | None = None
+        self._local: LocalPlace | None = None
         self._child: Child | None = None
+        self._begun: Path | None = None  # the copy that the one that runs makes
+        self._starts = 0
         self._restarts = Patience(*_RESTART)
         self._watch = _Watch()
         self._copy_watch = CopyWatch()
@@ -80,7 +89,10 @@ class Following:
 
         Paused for longer than the place keeps the pieces, Litestream may wait for them for ever.
         """
-        if self._term is None or self._child is None:
+        if self._term is None:
+            return
+        if self._child is None:
+            self._await_local(self._term)
             return
         if not self._child.is_alive():
             self._begin_again(self._term, self._child)
@@ -88,26 +100,32 @@ class Following:
         txid = self.txid()
         if txid is not None:
             self._copies.forget_older()
+            if self._local is not None and self.copy() == self._begun:
+                self._local.forget(txid)
         copy = self.copy()
         if copy is not None and self._copy_watch.is_damaged(copy):
             log.error("copy_damaged", term=self._term, txid=txid)
-            self._child.stop(timedelta(seconds=1))
+            self.stop(timedelta(seconds=1))
             self._copies.forget(copy)
             self._begin(self._term)
             return
-        if self._watch.is_behind(txid, self._copies.fetched(), self._newest):
+        if self._watch.is_behind(txid, self._fetched(), self._newest):
             log.warning("following_stalled", term=self._term, txid=txid)
-            self._child.stop(timedelta(seconds=1))
+            self.stop(timedelta(seconds=1))
             self._begin(self._term)
 
     def stop(self, within: timedelta) -> None:
         """End it, ``kill -9`` after ``within``. The copy stays, until the next start."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.stop(within)
+        if self._child is not None:
+            self._child.stop(within)
+            self._child = None
+        if self._local is not None:
+            self._local.stop()
+            self._local = None
+        shutil.rmtree(self._local_places, ignore_errors=True)
 
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Whether Litestream runs."""
         return self._child is not None and self._child.is_alive()
 
     def copy(self) -> Path | None:
@@ -149,13 +167,33 @@ class Following:
         return self._best
 
     def _begin(self, term: int) -> None:
-        command = [litestream.program(), "restore", "-config", str(self._config)]
+        """Anew: a restart on the same file fails, so each has its own."""
+        self._begun = self._copies.anew(term)
+        if self._place.host is None:
+            self._begin_litestream(self._place, term, self._begun)
+            return
+        self._starts += 1
+        here = self._local_places / str(self._starts)
+        self._local = LocalPlace(self._place, term, self._database, here)
+        self._local.start()
+
+    def _await_local(self, term: int) -> None:
+        if self._local is None or self._begun is None:
+            return
+        # It is told that something is on its way, and so for how long.
+        self._watch.is_behind(None, self._fetched(), self._newest)
+        if self._local.is_ready:
+            self._begin_litestream(self._local.here, term, self._begun)
+
+    def _begin_litestream(self, place: Place, term: int, copy: Path) -> None:
+        config = self._directory / "following.yml"
+        litestream.write_config(config, litestream.config_for(place, term, self._database))
+        command = [litestream.program(), "restore", "-config", str(config)]
         follow = ["-no-expand-env", "-f", "-follow-interval", litestream.FOLLOW_INTERVAL]
         self._child = Child(
             "following",
             self._directory,
-            # A restart on the same file fails: each has its own.
-            [*command, *follow, "-o", str(self._copies.anew(term)), str(self._database)],
+            [*command, *follow, "-o", str(copy), str(self._database)],
             litestream.ENV,
             self._directory / "following.log",
         )
@@ -169,8 +207,16 @@ class Following:
             log.info("following_ended", term=term, code=child.ended(), words=words)
             self._told = words
         self._restarts.lost()
+        self.stop(timedelta(seconds=1))
         with suppress(ChildError):
             self._begin(term)
+
+    def _fetched(self) -> tuple[int, int]:
+        """The number of the copy begun last, and how many bytes of it are here; 0: it is whole."""
+        number, size = self._copies.fetched()
+        if self._local is None:
+            return number, size
+        return self._starts, size + self._local.under_way()
 
     def _newest(self) -> int | None:
         return litestream.newest(self._config, self._database, _ASK)

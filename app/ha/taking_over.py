@@ -146,7 +146,7 @@ def _see_that_nobody_led(machine: Machine) -> None:
 
 def _closed_copy(machine: Machine) -> Path | None:
     """The copy here, if it says that its leader handed over in order: then nothing was written
-    after what it has. By SFTP all of it again would take a second for each 3 MB."""
+    after what it has. By SFTP all of it would have to come over the line again."""
     copy = machine.following.copy()
     if copy is None or not usable(copy):
         return None

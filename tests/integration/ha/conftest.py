@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from app.ha import litestream
 from app.ha.following import Following
 from app.ha.replicating import Replicating
 from app.settings import Settings
-from tests.support.processes import PROPERTY
+from tests.support.processes import PROPERTY, eventually
 from tests.support.sftp import SftpServer, sftp_server
 from tests.support.writing import writer
 
@@ -60,6 +61,38 @@ class Pair:
         """What the two nodes do each second."""
         self.replicating.tend()
         self.following.tend()
+
+
+def beats(pair: Pair) -> int:
+    """The number of the newest beat that the standby has."""
+    pair.tend()
+    found = pair.following.beat()
+    return found.beat if found else 0
+
+
+def pid(pair: Pair, name: str) -> int:
+    """The pid of Litestream, as its lock says it."""
+    machine = pair.leader if name == "replicating" else pair.standby
+    lock = machine.ha_directory / f"{name}.lock"
+    return int(eventually(lock.read_text, "it has begun"))
+
+
+def forget_history(pair: Pair) -> None:
+    """What the place does once its snapshots are too old: a new one, and nothing before it but the
+    newest piece, from which Litestream knows how far it is."""
+    config = str(pair.leader.ha_directory / "replicating.yml")
+    done = litestream.run(
+        ["replicate", "-config", config, "-no-expand-env", "-once", "-force-snapshot"],
+        timedelta(seconds=20),
+    )
+    assert done.returncode == 0, done.stderr
+    kept = [
+        max(pair.place.rglob(f"ltx/{level}/*.ltx"), key=lambda path: path.name.partition("-")[2])
+        for level in (0, 9)
+    ]
+    for piece in pair.place.rglob("*.ltx"):
+        if piece not in kept:
+            piece.unlink()
 
 
 @pytest.fixture

@@ -72,8 +72,8 @@ def test_a_line_that_is_cut_midway_is_no_damage_and_the_next_try_works(pair: Pai
 
     with ThreadPoolExecutor(1) as beside:
         restoring = beside.submit(restore, pair.leader, 1, to)
-        begun = to.with_name(f"{to.name}.new.tmp")
-        eventually(begun.exists, "it fetches")
+        pieces = to.with_name(f"{to.name}.new.pieces")
+        eventually(lambda: list(pieces.rglob("new/*.ltx")), "it fetches")
         pair.sftp.process.kill()
         error = restoring.exception()
 
