@@ -15,7 +15,6 @@ import asyncssh
 import structlog
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
     sleep_using_event,
     stop_when_event_set,
     wait_exponential,
@@ -23,14 +22,14 @@ from tenacity import (
 
 from app.ha import litestream
 from app.ha.copies import size_of
-from app.ha.litestream import LitestreamError, Place
-from app.ha.pieces import Piece, PiecesError, bring, bring_one, connected, needed, of_transaction
+from app.ha.litestream import Place
+from app.ha.pieces import Piece, bring, bring_one, connected, needed, of_transaction
 
 # How often the next piece is asked for: half as often as Litestream then looks.
 _POLL: Final = timedelta(milliseconds=250)
 # Once one is there, so many more are asked for at once: a line of 25 ms brings 100 a second.
 _AHEAD: Final = 16
-_AGAIN: Final = wait_exponential(multiplier=0.5, max=5)
+_AGAIN: Final = wait_exponential(multiplier=0.5, max=5)  # in seconds
 # It hangs on nothing that isn't bounded; a thread that takes longer ends by itself.
 _STOP: Final = 1.0
 log = structlog.get_logger()
@@ -83,7 +82,6 @@ class LocalPlace:
     def _run(self) -> None:
         config = Path(f"{self.here.path}.yml")
         for attempt in Retrying(
-            retry=retry_if_exception_type((PiecesError, LitestreamError, OSError)),
             wait=_AGAIN,
             stop=stop_when_event_set(self._stopping),
             sleep=sleep_using_event(self._stopping),
@@ -92,8 +90,8 @@ class LocalPlace:
             with attempt:
                 try:
                     self._session(config)
-                except (PiecesError, LitestreamError, OSError) as error:
-                    self._tell(str(error))
+                except Exception as error:  # whatever it came to, it is tried again
+                    self._tell(f"{type(error).__name__}: {error}")
                     raise
 
     def _session(self, config: Path) -> None:
