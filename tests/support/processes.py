@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ import redis
 
 T = TypeVar("T")
 _CHANCE = random.SystemRandom()
+# Of eight ports each worker of pytest-xdist has one, so none takes what another is about to bind.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+# Those that were given last, more than any test has: they may not be bound yet.
+_given: deque[int] = deque(maxlen=100)
 
 REPOSITORY = Path(__file__).parents[2]
 PORTIERE = str(Path(sys.executable).with_name("portiere"))
@@ -57,9 +62,12 @@ def free_port() -> int:
     `random` alike in all processes.
     """
     while True:
-        port = _CHANCE.randrange(20_000, 32_000)
+        port = _CHANCE.randrange(20_000 + _WORKER, 32_000, 8)
+        if port in _given:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.append(port)
             return port
 
 
