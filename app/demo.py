@@ -27,6 +27,7 @@ import typer
 
 from app.demo_process import Child, LogFile
 from app.settings_keys import KEY_BYTES
+from app.stopping import setter_of
 
 HOST = "127.0.0.1"
 # A first start on a slow machine loads the language models and makes the database.
@@ -257,12 +258,13 @@ def _key() -> str:
 def _signals(ended: threading.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM set ``ended`` instead of ending us in the middle of something."""
     wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in wanted}
+    handler = setter_of(ended)
+    before = {number: signal.signal(number, handler) for number in wanted}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _greet(ports: Ports, log: LogFile) -> None:

@@ -4,7 +4,6 @@ One thread asks for the lease (`app.ha.holding`); this one looks each second at 
 (`app.ha.deciding`) and does the next move, step by step. What fails is logged and decided anew.
 """
 
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -51,6 +50,7 @@ from app.heap import settle_heap
 from app.leading import Role, Standing, standing_file
 from app.sealing import Seal
 from app.settings import ProviderName, Settings
+from app.stopping import stopping_at_signals
 
 log = structlog.get_logger()
 TURN: Final = timedelta(seconds=0.5)
@@ -63,9 +63,7 @@ SWITCH_AGAIN: Final = timedelta(minutes=1)
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
-    stopping = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stopping.set())
+    stopping = stopping_at_signals()
     see_that_it_began(settings)
     if settings.ha_authority:
         _run_one_of_two(settings, stopping)

@@ -4,7 +4,6 @@ What takes long, loading and warming up, is done once and before that, so that a
 to lead answers at once.
 """
 
-import signal
 import threading
 from contextlib import ExitStack
 from functools import partial
@@ -19,6 +18,7 @@ from app.heap import settle_heap
 from app.leading import Leadership, Role, leadership_of, wait_to_lead, wait_to_stop
 from app.messages.unfinished import Patience
 from app.settings import InDoubt, Settings
+from app.stopping import stopping_at_signals
 from app.store.checkpoints import Checkpoints
 from app.store.users import using
 from app.work.actors import FailuresStayOpen, register
@@ -37,9 +37,7 @@ _LOOK = 0.1
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, whenever this machine leads."""
-    stopping = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stopping.set())
+    stopping = stopping_at_signals()
     replying.warm_up()
     brain.warm_up()
     leadership = leadership_of(settings)

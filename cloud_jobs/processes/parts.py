@@ -1,7 +1,5 @@
 """What each process of the cloud layer is put together from."""
 
-import signal
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -43,11 +41,3 @@ def say_alive(settings: CloudSettings, process: str) -> None:
     """Touch the file by which others see that this process works."""
     if settings.alive_directory is not None:
         settings.alive_directory.joinpath(f"{process}.alive").touch()
-
-
-def stopping_at_signals() -> threading.Event:
-    """Set at SIGTERM and SIGINT."""
-    stopping = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: stopping.set())
-    return stopping

@@ -14,8 +14,9 @@ from sqlalchemy import event as sessions
 from sqlalchemy.orm import Session
 
 from app.heap import settle_heap
+from app.stopping import stopping_at_signals
 from cloud_jobs.alerts.delivering import Alerting
-from cloud_jobs.processes.parts import Parts, assemble, say_alive, stopping_at_signals
+from cloud_jobs.processes.parts import Parts, assemble, say_alive
 from cloud_jobs.runtime.clock import next_due, tick
 from cloud_jobs.runtime.events import Event, take
 from cloud_jobs.runtime.job import Jobs

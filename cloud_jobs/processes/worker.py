@@ -8,7 +8,8 @@ import structlog
 from dramatiq import Worker
 
 from app.heap import settle_heap
-from cloud_jobs.processes.parts import assemble, say_alive, stopping_at_signals
+from app.stopping import stopping_at_signals
+from cloud_jobs.processes.parts import assemble, say_alive
 from cloud_jobs.runtime.actors import register
 from cloud_jobs.runtime.executing import Runner
 from cloud_jobs.runtime.job import Jobs

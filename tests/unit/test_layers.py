@@ -27,6 +27,7 @@ LAYERS = (
         "queueing",
         "signing",
         "steady",
+        "stopping",
         "leading",
         "lease",
         "sealing",
