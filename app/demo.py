@@ -27,7 +27,7 @@ import typer
 
 from app.demo_process import Child, LogFile
 from app.settings_keys import KEY_BYTES
-from app.stopping import setter_of
+from app.stopping import SIGNALS, setter_of
 
 HOST = "127.0.0.1"
 # A first start on a slow machine loads the language models and makes the database.
@@ -257,9 +257,8 @@ def _key() -> str:
 @contextlib.contextmanager
 def _signals(ended: threading.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM set ``ended`` instead of ending us in the middle of something."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
     handler = setter_of(ended)
-    before = {number: signal.signal(number, handler) for number in wanted}
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
     finally:

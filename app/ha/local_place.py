@@ -25,7 +25,7 @@ from app.ha.copies import size_of
 from app.ha.litestream import Place
 from app.ha.pieces import Piece, bring, bring_one, connected, needed, of_transaction
 
-# How often the next piece is asked for: half as often as Litestream then looks.
+# How often the next piece is asked for: twice as often as Litestream then looks.
 _POLL: Final = timedelta(milliseconds=250)
 # Once one is there, so many more are asked for at once: a line of 25 ms brings 100 a second.
 _AHEAD: Final = 16

@@ -26,8 +26,8 @@ WORST = 1.0
 
 
 def wait_for_beat(pair: Pair, beat: int) -> None:
-    """Wait until the standby has it: a second after that, or ten on a machine that is busy."""
-    eventually(lambda: beats(pair) >= beat, "what was written is there", seconds=10)
+    """Wait until the standby has it: 2 s at most."""
+    eventually(lambda: beats(pair) >= beat, "what was written is there", seconds=2)
 
 
 def test_when_all_is_killed_only_the_newest_moment_is_missing(pair: Pair, tmp_path: Path) -> None:
